@@ -1,0 +1,50 @@
+# Every command that a newcomer needs. `make help` lists them.
+VENV := .venv
+PY := $(VENV)/bin/python
+UV_COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --generate-hashes --universal \
+	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check bench lock contracts screenshots clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@echo "setting up $(VENV) from requirements.lock …"
+	@python3 -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(VENV)/.installed ## make .venv with development tools from requirements.lock
+
+run: setup ## start everything on 127.0.0.1:8000 with the demonstration organization
+	@exec $(VENV)/bin/treasurer up --demo
+
+demo: setup ## do the main job headless in a temporary folder and check it
+	@exec $(VENV)/bin/treasurer demo --json
+
+check: setup ## lint, types, import contracts
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: check ## check, then all tests with coverage
+	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+lock: ## renew the lock files (hashes, no addresses)
+	@test -x $(PY) || python3 -m venv $(VENV)
+	@$(PY) -m pip install --quiet uv
+	@$(UV_COMPILE) --extra dev -o requirements.lock
+	@$(UV_COMPILE) -o requirements-base.lock
+	@$(UV_COMPILE) --extra bench -o requirements-bench.lock
+
+contracts: ## compile the Vyper sources into their artifacts
+	@python3 -m venv .venv-contracts
+	@.venv-contracts/bin/pip install --quiet vyper==0.4.3
+	@.venv-contracts/bin/python contracts/compile.py
+
+clean: ## remove the environment, caches and the data of `make run`
+	rm -rf $(VENV) .treasurer .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov

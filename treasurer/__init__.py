@@ -1,0 +1,1 @@
+"""What the decision pipeline stands on: nouns, documents, chain, prices, database."""
