@@ -1,0 +1,1 @@
+"""Private PostgreSQL, Valkey and development chain for the one-command start. Never for production."""
