@@ -1,0 +1,11 @@
+"""Alembic's entry: runs migrations as the owner role. Must never run as the app role."""
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+with create_engine(context.config.attributes["url"]).connect() as connection:
+    connection.execute(text("SET ROLE treasurer_owner"))
+    connection.commit()
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,39 @@
+"""Fixtures that every noun's tests share: a real database, a fresh organization, a clock."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.support.clock import ManualClock
+from tests.support.database import migrated_database, postgres_server
+from tests.support.organization import TestOrganization, create_organization
+from treasurer.db.engine import Database, DatabaseUrls, open_database
+
+
+@pytest.fixture(scope="session")
+def database_urls() -> Iterator[DatabaseUrls]:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    with (
+        postgres_server() as server,
+        migrated_database(server, f"test_{worker}_{os.getpid()}") as urls,
+    ):
+        yield urls
+
+
+@pytest_asyncio.fixture(scope="session")
+async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    opened = open_database(database_urls, pool_size=20)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def organization(database: Database) -> TestOrganization:
+    return await create_organization(database)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()

@@ -1,0 +1,1 @@
+"""What happened, by whom, in an order that nobody can rewrite."""

@@ -1,0 +1,1 @@
+"""Owns connections, roles and the scope of each unit of work. Must never know a noun."""
