@@ -1,0 +1,225 @@
+"""Owns what the world says at one instant, gathered before the decision. Must never fetch anything.
+
+A fact that is None could not be had: a rule that needs it denies, and the payment is tried again.
+That differs from a fact which says that something is not known (`RunwayFact.cash_minor` None).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from policy.codec import (
+    Fields,
+    optional_digits,
+    optional_iso,
+    parse_object,
+    without_nulls,
+)
+from treasurer.kernel.clock import iso
+from treasurer.kernel.digest import Canonical, canonical_json
+
+VERIFIED = "verified"
+"""The only state of a payee, and of its address, that may be paid. Every other word denies."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayeeFact:
+    """The payee's state and that of the address to be paid; cooling-off None: never or long over."""
+
+    state: str
+    address_state: str
+    cooling_off_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateFact:
+    """Another invoice that this one resembles. `kind` is exact or near; `reason` is for people."""
+
+    invoice_id: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowFact:
+    """Reporting currency, in flight plus settled in the window, WITHOUT the payment in question."""
+
+    sum_minor: int
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunwayFact:
+    """Cash and monthly burn in the reporting currency; None: looked for, and nobody knows."""
+
+    cash_minor: int | None
+    burn_monthly_minor: int | None
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFact:
+    """One whole `asset` is numerator / denominator whole units of `reporting_currency`."""
+
+    asset: str
+    reporting_currency: str
+    numerator: int
+    denominator: int
+    as_of: datetime
+    in_peg_band: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision may look at besides the request and the policy set.
+
+    `available_minor` is posted minus holds in the token's base units, without this payment's own
+    hold. `invoice_open_minor` is what of the invoice is still unpaid, at this payment's quote, in
+    the token's base units too, so that it compares with the amount.
+    """
+
+    as_of: datetime
+    payee: PayeeFact | None
+    duplicates: tuple[DuplicateFact, ...] | None
+    spent_24h: WindowFact | None
+    available_minor: int | None
+    invoice_open_minor: int | None
+    runway: RunwayFact | None
+    price: PriceFact | None
+    frozen: bool | None
+
+    def document(self) -> dict[str, Canonical]:
+        """The JSON object that `facts_from` reads; missing facts are left out."""
+        return without_nulls(
+            {
+                "as_of": iso(self.as_of),
+                "payee": None if self.payee is None else _payee_document(self.payee),
+                "duplicates": None
+                if self.duplicates is None
+                else [
+                    {"invoice_id": other.invoice_id, "kind": other.kind, "reason": other.reason}
+                    for other in self.duplicates
+                ],
+                "spent_24h": None
+                if self.spent_24h is None
+                else {
+                    "sum_minor": str(self.spent_24h.sum_minor),
+                    "as_of": iso(self.spent_24h.as_of),
+                },
+                "available_minor": optional_digits(self.available_minor),
+                "invoice_open_minor": optional_digits(self.invoice_open_minor),
+                "runway": None if self.runway is None else _runway_document(self.runway),
+                "price": None if self.price is None else _price_document(self.price),
+                "frozen": self.frozen,
+            }
+        )
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: what is stored and digested."""
+        return canonical_json(self.document())
+
+
+def facts_from(source: Fields) -> Facts:
+    """Inverse of `Facts.document`. Raises InvalidInput with the field at fault."""
+    duplicates = source.rows("duplicates")
+    facts = Facts(
+        as_of=source.instant("as_of"),
+        payee=_payee_from(source.section("payee")),
+        duplicates=None if duplicates is None else tuple(map(_duplicate_from, duplicates)),
+        spent_24h=_window_from(source.section("spent_24h")),
+        available_minor=source.optional_amount("available_minor"),
+        invoice_open_minor=source.optional_amount("invoice_open_minor"),
+        runway=_runway_from(source.section("runway")),
+        price=_price_from(source.section("price")),
+        frozen=source.flag("frozen") if source.present("frozen") else None,
+    )
+    source.done()
+    return facts
+
+
+def facts_from_json(data: bytes | str) -> Facts:
+    """Inverse of `Facts.to_json`."""
+    return facts_from(parse_object(data, "facts"))
+
+
+def _payee_document(fact: PayeeFact) -> dict[str, Canonical]:
+    return without_nulls(
+        {
+            "state": fact.state,
+            "address_state": fact.address_state,
+            "cooling_off_until": optional_iso(fact.cooling_off_until),
+        }
+    )
+
+
+def _runway_document(fact: RunwayFact) -> dict[str, Canonical]:
+    return without_nulls(
+        {
+            "cash_minor": optional_digits(fact.cash_minor),
+            "burn_monthly_minor": optional_digits(fact.burn_monthly_minor),
+            "as_of": iso(fact.as_of),
+        }
+    )
+
+
+def _price_document(fact: PriceFact) -> dict[str, Canonical]:
+    return {
+        "asset": fact.asset,
+        "reporting_currency": fact.reporting_currency,
+        "numerator": str(fact.numerator),
+        "denominator": str(fact.denominator),
+        "as_of": iso(fact.as_of),
+        "in_peg_band": fact.in_peg_band,
+    }
+
+
+def _payee_from(source: Fields | None) -> PayeeFact | None:
+    if source is None:
+        return None
+    fact = PayeeFact(
+        source.text("state"),
+        source.text("address_state"),
+        source.optional_instant("cooling_off_until"),
+    )
+    source.done()
+    return fact
+
+
+def _duplicate_from(source: Fields) -> DuplicateFact:
+    fact = DuplicateFact(source.text("invoice_id"), source.text("kind"), source.text("reason"))
+    source.done()
+    return fact
+
+
+def _window_from(source: Fields | None) -> WindowFact | None:
+    if source is None:
+        return None
+    fact = WindowFact(source.amount("sum_minor"), source.instant("as_of"))
+    source.done()
+    return fact
+
+
+def _runway_from(source: Fields | None) -> RunwayFact | None:
+    if source is None:
+        return None
+    fact = RunwayFact(
+        source.optional_amount("cash_minor"),
+        source.optional_amount("burn_monthly_minor"),
+        source.instant("as_of"),
+    )
+    source.done()
+    return fact
+
+
+def _price_from(source: Fields | None) -> PriceFact | None:
+    if source is None:
+        return None
+    fact = PriceFact(
+        source.text("asset"),
+        source.text("reporting_currency"),
+        source.amount("numerator"),
+        source.amount("denominator"),
+        source.instant("as_of"),
+        source.flag("in_peg_band"),
+    )
+    source.done()
+    return fact

@@ -1,0 +1,121 @@
+"""Owns the phrases of a policy file: amounts, spans of time, who is asked. Must never guess.
+
+Every phrase has one canonical spelling, which is what the policy set's digest is made of.
+"""
+
+import re
+from dataclasses import dataclass
+
+from policy.decision import ApprovalRequirement, RoleQuorum
+from treasurer.kernel.money import Asset, from_minor, parse_decimal, to_minor
+from treasurer.kernel.organization import ROLE_PERMISSIONS, Permission
+
+WITHOUT_ASKING = "pay without asking"
+ANY_AMOUNT = "any amount"
+DENY = "deny"
+
+_AMOUNT = re.compile(r"([0-9.]+) ([A-Z]{3,10})", re.ASCII)
+_SPAN = re.compile(r"([0-9]{1,6}) (s|min|h|days?)", re.ASCII)
+_GROUP = re.compile(r"([1-9][0-9]?) of ([a-z]+(?: or [a-z]+)*)", re.ASCII)
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "day": 86_400, "days": 86_400}
+_VOTERS = sorted(
+    role.value
+    for role, permissions in ROLE_PERMISSIONS.items()
+    if Permission.APPROVALS_VOTE in permissions
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An amount of the reporting currency, in its base units."""
+
+    minor: int
+    reporting: Asset
+
+    def __str__(self) -> str:
+        return f"{from_minor(self.minor, self.reporting):f} {self.reporting.symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span of time in whole seconds."""
+
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Who is asked: groups sorted by roles, and how long to wait if not as long as the set says."""
+
+    groups: tuple[RoleQuorum, ...]
+    within: Span | None
+
+    def __str__(self) -> str:
+        groups = " and ".join(
+            f"{group.count} of {' or '.join(group.roles)}" for group in self.groups
+        )
+        return groups if self.within is None else f"{groups} within {self.within}"
+
+    def requirement(self, default_expiry_s: int | None) -> ApprovalRequirement:
+        """Raises ValueError if neither the phrase nor the set says how long an approval waits."""
+        expires_in_s = self.within.seconds if self.within is not None else default_expiry_s
+        if expires_in_s is None:
+            raise ValueError("say how long an approval waits: approvals: {expire_after: 72 h}")
+        return ApprovalRequirement(self.groups, expires_in_s)
+
+
+def parse_amount(text: str, reporting: Asset) -> Amount:
+    """Read `1000.00 USD`. Raises ValueError or InvalidInput."""
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            f"write an amount with its currency and without grouping: 1000.00 {reporting.symbol}"
+        )
+    if match[2] != reporting.symbol:
+        raise ValueError(f"limits are in the reporting currency {reporting.symbol}, not {match[2]}")
+    minor = to_minor(parse_decimal(match[1]), reporting)
+    if minor <= 0:
+        raise ValueError("an amount must be greater than zero")
+    return Amount(minor, reporting)
+
+
+def parse_span(text: str) -> Span:
+    """Read `90 s`, `15 min`, `24 h` or `30 days`. Raises ValueError."""
+    match = _SPAN.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise ValueError("write a span of time as 90 s, 15 min, 24 h or 30 days")
+    return Span(int(match[1]) * _SECONDS[match[2]])
+
+
+def parse_ask(text: str) -> Ask:
+    """Read `1 of cfo and 1 of approver or cfo within 48 h`. Raises ValueError.
+
+    The same roles named twice add up. Only roles that may vote can be asked.
+    """
+    phrase, within, span = text.partition(" within ")
+    counts: dict[tuple[str, ...], int] = {}
+    for part in phrase.split(" and "):
+        match = _GROUP.fullmatch(part)
+        if match is None:
+            raise ValueError(
+                f"{part!r} does not say who is asked; write: 1 of cfo and 1 of approver or cfo"
+            )
+        roles = tuple(sorted(set(match[2].split(" or "))))
+        for role in roles:
+            if role not in _VOTERS:
+                raise ValueError(f"{role} has no vote; those who vote: {', '.join(_VOTERS)}")
+        counts[roles] = counts.get(roles, 0) + int(match[1])
+    groups = tuple(RoleQuorum(roles, counts[roles]) for roles in sorted(counts))
+    return Ask(groups, parse_span(span) if within else None)
+
+
+def parse_answer(text: str, otherwise: str) -> Ask | str:
+    """Read `ask 1 of cfo`, or the phrase `otherwise`, which is returned as it is. Raises ValueError."""
+    if text == otherwise:
+        return otherwise
+    if text.startswith("ask "):
+        return parse_ask(text.removeprefix("ask "))
+    raise ValueError(f"write: {otherwise}, or: ask 1 of approver or cfo")

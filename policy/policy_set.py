@@ -1,0 +1,143 @@
+"""Owns a compiled policy set: rules ready to weigh, canonical bytes, digest. Must never half-compile.
+
+YAML in, canonical JSON stored; the digest is the version. What the canonical bytes compile to is
+what the YAML compiled to.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from policy.codec import parse_object
+from policy.document import Head, PolicyDocument
+from policy.facts import Facts
+from policy.monotone import Fault, require_monotone
+from policy.request import PaymentRequest
+from policy.requirement import combined
+from policy.rule import Rule
+from policy.rules.registry import RULES
+from policy.verdict import Verdict
+from policy.yaml_text import Path, PolicyText, read_yaml
+from treasurer.kernel.digest import canonical_json, digest
+from treasurer.kernel.errors import InvalidInput
+from treasurer.kernel.money import Asset
+
+Weighing = Callable[[PaymentRequest, Facts], Verdict]
+
+_MAX_FAULTS = 20
+_PLAIN = {
+    "missing": "this is missing",
+    "extra_forbidden": "no such word belongs here; check its spelling",
+    "too_short": "at least one entry belongs here",
+    "tuple_type": "a list belongs here",
+    "model_type": "a section with words of its own belongs here",
+}
+"""Faults that pydantic words for programmers."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Compiled and proved monotone. `digest` (SHA-256 of `canonical`) is its version.
+
+    `cooling_off_s` is for those who make the fact: the payees' service adds it to the instant at
+    which an address was verified, and whoever changed a payee within it has no vote.
+    """
+
+    name: str
+    reporting: Asset
+    rules: tuple[Rule, ...]
+    cooling_off_s: int
+    canonical: bytes
+    digest: bytes
+    weighings: tuple[Weighing, ...] = field(init=False, repr=False, compare=False)
+    """Each rule's bound `weigh`, looked up once instead of at every decision."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weighings", tuple(rule.weigh for rule in self.rules))
+
+    def describe(self) -> tuple[str, ...]:
+        """A sentence or two a rule, for people."""
+        return tuple(rule.describe(self.reporting) for rule in self.rules)
+
+    @property
+    def most_people_asked(self) -> int:
+        """How many people besides the requester it may take; 0: it never asks, so one person will do.
+
+        An organization with fewer voters would have payments that nobody can approve.
+        """
+        asked = [requirement for rule in self.rules for requirement in rule.asks()]
+        return combined(asked).people if asked else 0
+
+
+def load_policy_set(yaml_text: str) -> PolicySet:
+    """Compile a policy file. Raises InvalidInput: every fault on a line with its place in the file."""
+    source = read_yaml(yaml_text)
+    try:
+        return _compiled(source.tree)
+    except ValidationError as error:
+        raise _refusal("POLICY_INVALID", _faults(error), source) from error
+    except Fault as fault:
+        raise _refusal(fault.code, [(fault.path, fault.message)], source) from fault
+
+
+def parse_policy_set(canonical: bytes) -> PolicySet:
+    """Compile stored canonical bytes. Raises InvalidInput unless they are exactly canonical."""
+    try:
+        policy_set = _compiled(parse_object(canonical, "policy").values)
+    except (ValidationError, Fault) as error:
+        raise InvalidInput(
+            "POLICY_INVALID", f"the stored policy does not compile: {error}"
+        ) from error
+    if policy_set.canonical != canonical:
+        raise InvalidInput("POLICY_NOT_CANONICAL", "the bytes are no policy's canonical spelling")
+    return policy_set
+
+
+def _compiled(tree: object) -> PolicySet:
+    reporting = Head.model_validate(tree).asset
+    document = PolicyDocument.model_validate(tree, context=reporting)
+    try:
+        rules = tuple(rule for make in RULES for rule in make(document))
+    except ValueError as error:
+        raise Fault("POLICY_INVALID", (), str(error)) from error
+    names = [rule.name for rule in rules]
+    for name in names:
+        if names.count(name) > 1:
+            raise Fault("POLICY_INVALID", ("limits",), f"two limits have the same scope: {name}")
+    require_monotone(document, rules)
+    stored = document.model_dump(mode="json", by_alias=True, exclude_none=True)
+    stored["pay_in"] = sorted(stored["pay_in"], key=lambda entry: (entry["chain"], entry["asset"]))
+    canonical = canonical_json(stored)
+    return PolicySet(
+        name=document.name,
+        reporting=reporting,
+        rules=rules,
+        cooling_off_s=document.payees.cooling_off.seconds,
+        canonical=canonical,
+        digest=digest(canonical),
+    )
+
+
+def _faults(error: ValidationError) -> list[tuple[Path, str]]:
+    faults = error.errors(include_url=False, include_context=False)
+    inner = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    return [
+        (fault["loc"], _PLAIN.get(fault["type"], fault["msg"].removeprefix("Value error, ")))
+        for fault in faults
+        # A list whose entries are all at fault is not, besides, too short.
+        if fault["type"] != "too_short" or fault["loc"] not in inner
+    ]
+
+
+def _refusal(code: str, faults: Iterable[tuple[Path, str]], source: PolicyText) -> InvalidInput:
+    placed = sorted(
+        ((source.place(path), ".".join(map(str, path)), message) for path, message in faults),
+        key=lambda fault: (fault[0].line, fault[0].column),
+    )
+    lines = [
+        f"{place}: {path}: {message}" if path else f"{place}: {message}"
+        for place, path, message in placed[:_MAX_FAULTS]
+    ]
+    first = placed[0][0]
+    return InvalidInput(code, "\n".join(lines), line=first.line, column=first.column)

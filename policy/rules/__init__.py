@@ -1,0 +1,1 @@
+"""One file a rule. `registry` names them all; nothing else imports them."""

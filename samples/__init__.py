@@ -1,0 +1,1 @@
+"""Our own invoices and policies: what the demonstration and the tests run on."""
