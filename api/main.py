@@ -1,0 +1,91 @@
+"""Owns the composition of the API: middleware, errors, routers. Must never build a service.
+
+Importing it stays light: no model, agent or chain library is reached from here.
+"""
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import (
+    approvals,
+    audit,
+    dashboard,
+    errors,
+    health,
+    invoices,
+    metrics,
+    payees,
+    payments,
+    policy,
+    process_invoice,
+    session,
+    settings_limit,
+    token,
+    transactions,
+    users,
+)
+from api.auth import declare
+from api.middleware import BodyLimit, RateLimit, RequestContext, SecurityHeaders
+from api.services import Services
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    metrics.router,
+    token.router,
+    session.router,
+    users.router,
+    invoices.router,
+    process_invoice.router,
+    payments.router,
+    transactions.router,
+    approvals.router,
+    payees.router,
+    policy.router,
+    settings_limit.router,
+    dashboard.router,
+    audit.router,
+)
+_OWN = ("/api/", "/health/", "/users/")
+
+
+def create_app(services: Services, *, pages: ASGIApp | None = None) -> FastAPI:
+    """The application. `pages` answers every path that is not ours: the dashboard."""
+    settings = services.settings
+    app = FastAPI(
+        title="Autonomous Treasurer",
+        description="Pays supplier invoices in stablecoins under a policy. Errors are RFC 9457 "
+        "problem details with a stable `code`. `x-permission` names what an operation asks for.",
+        version="1",
+        docs_url=None,  # its scripts come from another site, which our policy forbids
+        redoc_url=None,
+        middleware=[
+            Middleware(SecurityHeaders, served_over_tls=settings.served_over_tls),
+            Middleware(RequestContext, new_id=services.new_id),
+            Middleware(
+                RateLimit, counters=services.counters, per_minute=settings.requests_per_minute
+            ),
+            Middleware(BodyLimit),
+        ],
+    )
+    app.state.services = services
+    errors.install(app)
+    for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                declare(route)
+        app.include_router(router)
+    if pages is not None:
+        app.router.default = _beside(app.router.default, pages)
+    return app
+
+
+def _beside(not_found: ASGIApp, pages: ASGIApp) -> ASGIApp:
+    """Unknown paths below ours stay problems; all others are pages."""
+
+    async def default(scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] != "http" or scope["path"].startswith(_OWN)
+        await (not_found if ours else pages)(scope, receive, send)
+
+    return default

@@ -1,0 +1,72 @@
+"""Owns the list of what the API stands on. Must never build any of it: bootstrap does."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from treasurer.approvals.service import ApprovalService
+from treasurer.audit.service import AuditService
+from treasurer.cash.service import CashService
+from treasurer.db.engine import Database
+from treasurer.identity.counters import WindowCounters
+from treasurer.identity.service import IdentityService
+from treasurer.invoices.service import InvoiceService
+from treasurer.kernel.clock import Clock
+from treasurer.kernel.ids import NewId
+from treasurer.payees.service import PayeeService
+from treasurer.payments.service import PaymentService
+from treasurer.policies.service import PolicyService
+
+
+class Health(StrEnum):
+    """How a component does. Degraded: it works with less than it should have."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """A component's state, and for people what is the matter with it."""
+
+    state: Health
+    detail: str = ""
+
+
+Probe = Callable[[], Awaitable[ComponentHealth]]
+"""Looks at one component. Anything that it raises counts as down."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What an operator may decide about the API.
+
+    `served_over_tls` marks cookies Secure and sends HSTS. `process_wait_s` bounds how long
+    `POST /api/process-invoice` waits for a decision.
+    """
+
+    served_over_tls: bool
+    metrics_token: str | None = None
+    requests_per_minute: int = 100
+    process_wait_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a router may use."""
+
+    settings: ApiSettings
+    database: Database
+    counters: WindowCounters
+    clock: Clock
+    new_id: NewId
+    identity: IdentityService
+    invoices: InvoiceService
+    payees: PayeeService
+    payments: PaymentService
+    approvals: ApprovalService
+    policies: PolicyService
+    cash: CashService
+    audit: AuditService
+    probes: Mapping[str, Probe]

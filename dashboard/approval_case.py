@@ -1,0 +1,137 @@
+"""Owns what an approver has to see before deciding, gathered in one place for page and mail link.
+
+Must never show an address as the payee's own unless the master says so now.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from dashboard.services import PageServices
+from policy.decision import Decision, RoleQuorum, decision_from_json
+from treasurer.approvals.model import (
+    ApprovalRequest,
+    RequestState,
+    Vote,
+    require_eligible,
+    require_votable,
+    require_voter,
+)
+from treasurer.invoices.model import Invoice
+from treasurer.kernel.errors import TreasurerError
+from treasurer.kernel.money import Asset
+from treasurer.kernel.order import ExecutionOrder, parse_order
+from treasurer.kernel.organization import Principal
+from treasurer.payees.model import AddressState, Payee, PayeeAddress
+from treasurer.payments.model import Payment
+from treasurer.reports.people import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A group of the requirement: `given` of its `wanted` people have agreed."""
+
+    group: RoleQuorum
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request with everything around it. `obstacle` says why this visitor may not decide."""
+
+    request: ApprovalRequest
+    payment: Payment
+    order: ExecutionOrder
+    decision: Decision | None
+    reporting: Asset
+    payee: Payee
+    master_address: PayeeAddress | None
+    invoice: Invoice | None
+    seats: tuple[Seat, ...]
+    votes: tuple[Vote, ...]
+    people: Mapping[UUID, Person]
+    own_vote: Vote | None
+    obstacle: str | None
+
+    @property
+    def address_matches(self) -> bool:
+        """Whether the order pays the address that is verified for the payee at this moment."""
+        return (
+            self.master_address is not None
+            and self.master_address.address == self.payment.recipient
+        )
+
+    @property
+    def is_open(self) -> bool:
+        return self.request.state is RequestState.OPEN
+
+
+async def gather(
+    services: PageServices, principal: Principal, request: ApprovalRequest, now: datetime
+) -> Case:
+    """Read all that the page shows of `request`. Raises NotFound as the services do."""
+    payment = await services.payments.get(principal, request.payment_id)
+    order = parse_order(payment.order_bytes)
+    payee = await services.payees.get(principal, payment.payee_id)
+    decisions = await services.payments.decisions(principal, payment.id)
+    figures = await services.cash.overview(principal)
+    address = _verified(payee, order.chain_id)
+    invoice = (
+        await services.invoices.get(principal, payment.invoice_id) if payment.invoice_id else None
+    )
+    people = await services.reports.people(
+        principal,
+        [
+            request.requester_id,
+            *(vote.user_id for vote in request.votes),
+            *((address.verified_by, address.changed_by) if address else ()),
+        ],
+    )
+    return Case(
+        request=request,
+        payment=payment,
+        order=order,
+        decision=decision_from_json(decisions[0].decision) if decisions else None,
+        reporting=figures.reporting,
+        payee=payee,
+        master_address=address,
+        invoice=invoice,
+        seats=_seats(request, now),
+        votes=request.votes,
+        people=people,
+        own_vote=request.vote_of(principal.user_id),
+        obstacle=_obstacle(request, principal, now),
+    )
+
+
+def _verified(payee: Payee, chain_id: int) -> PayeeAddress | None:
+    return next(
+        (
+            entry
+            for entry in payee.addresses
+            if entry.state is AddressState.VERIFIED and entry.chain_id == chain_id
+        ),
+        None,
+    )
+
+
+def _seats(request: ApprovalRequest, now: datetime) -> tuple[Seat, ...]:
+    # A closed request is told as it stood when it closed: its votes may have expired since.
+    state = request.quorum(request.requirement, request.closed_at or now)
+    missing = {group.roles: group.count for group in state.missing}
+    return tuple(
+        Seat(group, group.count - missing.get(group.roles, 0))
+        for group in request.requirement.groups
+    )
+
+
+def _obstacle(request: ApprovalRequest, principal: Principal, now: datetime) -> str | None:
+    """The same checks that a vote passes, asked beforehand: the vote itself asks them again."""
+    try:
+        require_votable(request, now)
+        require_voter(principal)
+        require_eligible(request, principal)
+    except TreasurerError as error:
+        return error.message
+    return None

@@ -1,0 +1,1 @@
+"""One router a noun. Each route declares what it asks of its visitor."""

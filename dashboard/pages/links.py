@@ -1,0 +1,66 @@
+"""Owns the links in approval mails. Must never act on a look: scanners and previews fetch links.
+
+GET and HEAD show. The vote is a POST by the approver whom the link was sent to, signed in.
+"""
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from dashboard.forms import CheckedForm
+from dashboard.pages.approvals import ballot, show
+from dashboard.render import Rendered
+from dashboard.session import Provided, Public, Voter, sign_in_path, visitor_of
+from treasurer.approvals.model import require_same_order
+from treasurer.identity.errors import NotAuthenticated
+from treasurer.kernel.errors import InvalidInput
+
+router = APIRouter(prefix="/approve")
+
+
+@router.api_route("/{token}", methods=["GET", "HEAD"], dependencies=[Depends(Public())])
+async def look(token: str, request: Request, services: Provided, render: Rendered) -> Response:
+    """The request for whom it was sent to; for anybody else, only that one waits."""
+    link = await services.approval_links.peek(token)
+    try:
+        visitor = await visitor_of(request, services)
+    except NotAuthenticated:
+        visitor = None
+    if visitor is None or visitor.principal.user_id != link.user_id:
+        return render.bare(
+            "approvals/link.html.j2",
+            expires_at=link.request.expires_at,
+            now=services.clock(),
+            sign_in=sign_in_path(request),
+            someone_else=visitor is not None,
+        )
+    return await show(request, visitor, services, render, link.request, action=request.url.path)
+
+
+@router.post("/{token}")
+async def vote(
+    token: str,
+    request: Request,
+    visitor: Voter,
+    services: Provided,
+    render: Rendered,
+    form: CheckedForm,
+) -> Response:
+    """Vote by the link and use it up."""
+    choice, digest = ballot(form)
+    link = await services.approval_links.peek(token)
+    require_same_order(link.request, digest)
+    try:
+        voted = await services.approval_links.redeem(
+            visitor.principal, token, choice, form.text("reason")
+        )
+    except InvalidInput as error:
+        return await show(
+            request,
+            visitor,
+            services,
+            render,
+            link.request,
+            action=request.url.path,
+            fault=error.message,
+        )
+    return RedirectResponse(f"/approvals/{voted.id}", status_code=303)

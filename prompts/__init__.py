@@ -1,0 +1,1 @@
+"""What models are told: one Markdown file a prompt, rendered strictly, versioned by its hash."""

@@ -1,0 +1,1 @@
+"""Executes approved payments on chain exactly once. Knows no agent, no tool, no model library."""

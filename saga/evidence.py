@@ -1,0 +1,64 @@
+"""Owns what a final receipt proves about a transfer. Pure; must never settle on a status alone (I6)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from saga.transfer import Transfer
+from treasurer.chain.port import Receipt
+from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items, net_change
+
+
+class Verdict(StrEnum):
+    PAID = "paid"
+    REVERTED = "reverted"
+    CONTRADICTION = "contradiction"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The verdict, the log index of each item when paid, and the reason when contradictory."""
+
+    verdict: Verdict
+    log_indexes: tuple[int, ...] = ()
+    reason: str = ""
+
+
+def examine(
+    transfer: Transfer,
+    receipt: Receipt,
+    block: Sequence[Receipt],
+    before: Mapping[str, int],
+    after: Mapping[str, int],
+) -> Evidence:
+    """Hold a receipt against what the transfer was to do, and the block's logs against balances.
+
+    `before` and `after` are the token's balances of sender and recipients at the block's parent and
+    at the block.
+    """
+    if not receipt.succeeded:
+        if decode_transfers(receipt, transfer.token):
+            return Evidence(Verdict.CONTRADICTION, reason="a reverted transaction carries logs")
+        return Evidence(Verdict.REVERTED)
+    match = match_items(
+        receipt,
+        token=transfer.token,
+        sender=transfer.sender,
+        items=[ExpectedItem(item.recipient, item.amount_minor) for item in transfer.items],
+    )
+    if match.contradiction:
+        return Evidence(Verdict.CONTRADICTION, reason=match.contradiction)
+    for holder in holders(transfer):
+        logged = net_change(block, token=transfer.token, holder=holder)
+        if after[holder] - before[holder] != logged:
+            return Evidence(
+                Verdict.CONTRADICTION,
+                reason=f"{holder} moved by {after[holder] - before[holder]} in the block, "
+                f"its logs say {logged}",
+            )
+    return Evidence(Verdict.PAID, match.log_indexes)
+
+
+def holders(transfer: Transfer) -> list[str]:
+    """Whose balances the evidence is held against."""
+    return [transfer.sender, *(item.recipient for item in transfer.items)]

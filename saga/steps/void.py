@@ -1,0 +1,85 @@
+"""reserved → void, and included → void by an own final revert. Owns giving back what was held.
+
+Must never void a slot that is not final: a missing receipt or a sent cancel proves nothing (I5).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from saga import store
+from saga.context import SagaContext
+from saga.journal import record
+from saga.transfer import Transfer, TransferState, require_legal
+from treasurer.kernel.ids import OrganizationId, TransferId
+from treasurer.ledger import store as ledger
+from treasurer.payments import spending
+
+
+async def void_reserved(
+    context: SagaContext,
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    transfers: Sequence[Transfer],
+    reasons: Mapping[TransferId, str],
+) -> None:
+    """Drop reserved transfers: nothing was slotted, so nothing can come. Their payments may re-enter
+    reserve with a fresh decision.
+    """
+    await _void(context, connection, organization_id, transfers, TransferState.RESERVED, reasons)
+
+
+async def void_reverted(
+    context: SagaContext,
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    transfers: Sequence[Transfer],
+) -> None:
+    """End transfers whose own transaction reverted in a final block; their fees are booked apart."""
+    reasons = {transfer.id: "its transaction reverted" for transfer in transfers}
+    await _void(context, connection, organization_id, transfers, TransferState.INCLUDED, reasons)
+
+
+async def _void(
+    context: SagaContext,
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    transfers: Sequence[Transfer],
+    before: TransferState,
+    reasons: Mapping[TransferId, str],
+) -> None:
+    require_legal(before, TransferState.VOID)
+    now = context.clock()
+    items = [item for transfer in transfers for item in transfer.items]
+    await spending.lock(connection, organization_id)
+    await ledger.close_holds(
+        connection, organization_id, [transfer.id for transfer in transfers], posted=False
+    )
+    await spending.come_back(
+        connection, organization_id, [item.reporting_amount_minor for item in items]
+    )
+    for transfer in transfers:
+        await store.advance(
+            connection,
+            organization_id,
+            {transfer.id: transfer.block},
+            store.Move(before, TransferState.VOID, next_at=None, reason=reasons[transfer.id]),
+            now,
+        )
+    await store.close_items(
+        connection, organization_id, {item.payment_id: None for item in items}, settled=False
+    )
+    await context.outcomes.voided(
+        connection,
+        organization_id,
+        [item.payment_id for item in items],
+        now=now,
+        next_at=now + context.pace.retry,
+    )
+    await record(
+        context,
+        connection,
+        organization_id,
+        "transfer.voided",
+        [(transfer, {"reason": reasons[transfer.id]}) for transfer in transfers],
+    )

@@ -1,0 +1,308 @@
+"""Owns the SQL of transfers and their items. Must never write a row whose lease was lost.
+
+Every write names the fence that the caller claimed with; a worker that was stopped past its lease
+finds its rows gone and changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from saga.leases import Leased
+from saga.transfer import Transfer, TransferItem, TransferState
+from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
+from treasurer.kernel.order import parse_order
+from treasurer.kernel.transaction import FeeTerms
+
+_LOCK_LEASED = text("""
+    SELECT t.* FROM transfers t
+    JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
+      ON l.id = t.id AND l.fence = t.fence
+    WHERE t.organization_id = :organization_id AND t.state = :state
+    ORDER BY t.id FOR UPDATE OF t
+""")
+_READ = text("""
+    SELECT * FROM transfers WHERE organization_id = :organization_id AND id = ANY(:ids)
+    ORDER BY id
+""")
+_ITEMS = text("""
+    SELECT transfer_id, payment_id, recipient, amount_minor, reporting_amount_minor, order_digest
+    FROM transfer_items WHERE organization_id = :organization_id AND transfer_id = ANY(:ids)
+    ORDER BY transfer_id, position
+""")
+_INSERT = text("""
+    INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, state,
+        order_bytes, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at,
+        created_at)
+    SELECT :organization_id, t.id, t.wallet_id, t.chain_id, t.sender, t.token, 'reserved',
+        t.order_bytes, t.gas_limit, t.max_fee, t.priority_fee, :now, :now
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:wallets AS uuid[]), CAST(:chains AS bigint[]),
+                CAST(:senders AS text[]), CAST(:tokens AS text[]), CAST(:orders AS bytea[]),
+                CAST(:gas_limits AS bigint[]), CAST(:max_fees AS numeric[]),
+                CAST(:priority_fees AS numeric[]))
+         AS t (id, wallet_id, chain_id, sender, token, order_bytes, gas_limit, max_fee,
+               priority_fee)
+""")
+_INSERT_ITEMS = text("""
+    INSERT INTO transfer_items (organization_id, transfer_id, position, payment_id, recipient,
+        amount_minor, reporting_amount_minor, order_digest, state, chain_id)
+    SELECT :organization_id, i.transfer_id, i.position, i.payment_id, i.recipient, i.amount,
+        i.reporting_amount, i.digest, 'live', i.chain_id
+    FROM unnest(CAST(:transfers AS uuid[]), CAST(:positions AS smallint[]),
+                CAST(:payments AS uuid[]), CAST(:recipients AS text[]),
+                CAST(:amounts AS numeric[]), CAST(:reporting AS numeric[]),
+                CAST(:digests AS bytea[]), CAST(:chains AS bigint[]))
+         AS i (transfer_id, position, payment_id, recipient, amount, reporting_amount, digest,
+               chain_id)
+""")
+_SLOT = text("""
+    UPDATE transfers t SET state = 'slotted', nonce = s.nonce, call_digest = s.call_digest,
+        next_at = :now
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:nonces AS bigint[]), CAST(:digests AS bytea[]))
+         AS s (id, nonce, call_digest)
+    WHERE t.organization_id = :organization_id AND t.id = s.id AND t.state = 'reserved'
+""")
+_ADVANCE = text("""
+    UPDATE transfers t SET state = :after, next_at = :next_at, reason = :reason, tries = 0,
+        sent_at = coalesce(t.sent_at, :sent_at),
+        block_number = b.block_number, block_hash = b.block_hash,
+        lease_until = CASE WHEN :keep_lease THEN t.lease_until END,
+        settled_at = CASE WHEN :after = 'settled' THEN CAST(:now AS timestamptz) END
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:block_numbers AS bigint[]),
+                CAST(:block_hashes AS bytea[])) AS b (id, block_number, block_hash)
+    WHERE t.organization_id = :organization_id AND t.id = b.id AND t.state = :before
+""")
+_DELAY = text("""
+    UPDATE transfers t SET next_at = :next_at, reason = :reason, tries = t.tries + 1,
+        lease_until = NULL
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
+    WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
+      AND t.state NOT IN ('settled', 'void')
+""")
+_CLOSE_ITEMS = text("""
+    UPDATE transfer_items i SET state = :state, transaction_hash = c.hash, log_index = c.log_index
+    FROM unnest(CAST(:payments AS uuid[]), CAST(:hashes AS bytea[]), CAST(:logs AS integer[]))
+         AS c (payment_id, hash, log_index)
+    WHERE i.organization_id = :organization_id AND i.payment_id = c.payment_id
+      AND i.state = 'live'
+""")
+
+
+async def lock_leased(
+    connection: AsyncConnection, leased: Leased, state: TransferState
+) -> list[Transfer]:
+    """Lock and read those transfers that are still ours and still in `state`."""
+    rows = await connection.execute(
+        _LOCK_LEASED,
+        {
+            "organization_id": leased.organization_id,
+            "ids": list(leased.fences),
+            "fences": list(leased.fences.values()),
+            "state": state.value,
+        },
+    )
+    return await _with_items(connection, leased.organization_id, list(rows.mappings()))
+
+
+async def read(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
+) -> list[Transfer]:
+    """Transfers as they stand, without a lock."""
+    rows = await connection.execute(_READ, {"organization_id": organization_id, "ids": list(ids)})
+    return await _with_items(connection, organization_id, list(rows.mappings()))
+
+
+async def insert(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    transfers: Sequence[Transfer],
+    now: datetime,
+) -> None:
+    """Store reserved transfers with their items."""
+    await connection.execute(
+        _INSERT,
+        {
+            "organization_id": organization_id,
+            "now": now,
+            "ids": [transfer.id for transfer in transfers],
+            "wallets": [transfer.wallet_id for transfer in transfers],
+            "chains": [transfer.chain_id for transfer in transfers],
+            "senders": [transfer.sender for transfer in transfers],
+            "tokens": [transfer.token for transfer in transfers],
+            "orders": [transfer.order.canonical_bytes() for transfer in transfers],
+            "gas_limits": [transfer.fees.gas_limit for transfer in transfers],
+            "max_fees": [transfer.fees.max_fee_per_gas_wei for transfer in transfers],
+            "priority_fees": [t.fees.max_priority_fee_per_gas_wei for t in transfers],
+        },
+    )
+    items = [
+        (transfer, position, item)
+        for transfer in transfers
+        for position, item in enumerate(transfer.items)
+    ]
+    await connection.execute(
+        _INSERT_ITEMS,
+        {
+            "organization_id": organization_id,
+            "transfers": [transfer.id for transfer, _, _ in items],
+            "positions": [position for _, position, _ in items],
+            "payments": [item.payment_id for _, _, item in items],
+            "recipients": [item.recipient for _, _, item in items],
+            "amounts": [item.amount_minor for _, _, item in items],
+            "reporting": [item.reporting_amount_minor for _, _, item in items],
+            "digests": [item.order_digest for _, _, item in items],
+            "chains": [transfer.chain_id for transfer, _, _ in items],
+        },
+    )
+
+
+async def slot(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    slots: Mapping[TransferId, tuple[int, bytes]],
+    now: datetime,
+) -> None:
+    """Give reserved transfers their nonce and the digest of the call that the slot carries."""
+    await connection.execute(
+        _SLOT,
+        {
+            "organization_id": organization_id,
+            "now": now,
+            "ids": list(slots),
+            "nonces": [nonce for nonce, _ in slots.values()],
+            "digests": [digest for _, digest in slots.values()],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A transition of a set; `blocks` names the block of those that have one."""
+
+    before: TransferState
+    after: TransferState
+    next_at: datetime | None
+    keep_lease: bool = False
+    reason: str = ""
+    sent_at: datetime | None = None
+
+
+async def advance(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    blocks: Mapping[TransferId, tuple[int, bytes] | None],
+    move: Move,
+    now: datetime,
+) -> int:
+    """Move transfers that the caller has locked under its fence; return how many moved."""
+    result = await connection.execute(
+        _ADVANCE,
+        {
+            "organization_id": organization_id,
+            "now": now,
+            "ids": list(blocks),
+            "block_numbers": [block[0] if block else None for block in blocks.values()],
+            "block_hashes": [block[1] if block else None for block in blocks.values()],
+            "before": move.before.value,
+            "after": move.after.value,
+            "next_at": move.next_at,
+            "keep_lease": move.keep_lease,
+            "reason": move.reason,
+            "sent_at": move.sent_at,
+        },
+    )
+    return int(result.rowcount)
+
+
+async def delay(
+    connection: AsyncConnection, leased: Leased, *, next_at: datetime, reason: str
+) -> None:
+    """Leave transfers where they are and look again at `next_at`; gives their leases back."""
+    await connection.execute(
+        _DELAY,
+        {
+            "organization_id": leased.organization_id,
+            "ids": list(leased.fences),
+            "fences": list(leased.fences.values()),
+            "next_at": next_at,
+            "reason": reason,
+        },
+    )
+
+
+async def close_items(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    logs: Mapping[PaymentId, tuple[bytes, int] | None],
+    *,
+    settled: bool,
+) -> None:
+    """Settle items by (transaction hash, log index), or void them. A log settles one item (I6)."""
+    await connection.execute(
+        _CLOSE_ITEMS,
+        {
+            "organization_id": organization_id,
+            "state": "settled" if settled else "void",
+            "payments": list(logs),
+            "hashes": [log[0] if log else None for log in logs.values()],
+            "logs": [log[1] if log else None for log in logs.values()],
+        },
+    )
+
+
+async def _with_items(
+    connection: AsyncConnection, organization_id: OrganizationId, rows: Sequence[RowMapping]
+) -> list[Transfer]:
+    if not rows:
+        return []
+    found = await connection.execute(
+        _ITEMS, {"organization_id": organization_id, "ids": [row["id"] for row in rows]}
+    )
+    items: dict[UUID, list[TransferItem]] = defaultdict(list)
+    for item in found.mappings():
+        items[item["transfer_id"]].append(
+            TransferItem(
+                payment_id=PaymentId(item["payment_id"]),
+                recipient=item["recipient"],
+                amount_minor=int(item["amount_minor"]),
+                reporting_amount_minor=int(item["reporting_amount_minor"]),
+                order_digest=bytes(item["order_digest"]),
+            )
+        )
+    return [_transfer(row, tuple(items[row["id"]])) for row in rows]
+
+
+def _transfer(row: RowMapping, items: tuple[TransferItem, ...]) -> Transfer:
+    return Transfer(
+        id=TransferId(row["id"]),
+        organization_id=OrganizationId(row["organization_id"]),
+        wallet_id=WalletId(row["wallet_id"]),
+        chain_id=row["chain_id"],
+        sender=row["sender"],
+        token=row["token"],
+        state=TransferState(row["state"]),
+        order=parse_order(bytes(row["order_bytes"])),
+        nonce=row["nonce"],
+        fees=_fees(row),
+        call_digest=bytes(row["call_digest"]) if row["call_digest"] else None,
+        block_number=row["block_number"],
+        block_hash=bytes(row["block_hash"]) if row["block_hash"] else None,
+        tries=row["tries"],
+        sent_at=row["sent_at"],
+        created_at=row["created_at"],
+        items=items,
+    )
+
+
+def _fees(row: RowMapping) -> FeeTerms:
+    return FeeTerms(
+        gas_limit=row["gas_limit"],
+        max_fee_per_gas_wei=int(row["max_fee_per_gas_wei"]),
+        max_priority_fee_per_gas_wei=int(row["max_priority_fee_per_gas_wei"]),
+    )

@@ -1,0 +1,109 @@
+"""Owns what a transfer is and how its state may move. Pure; must never leave a terminal state."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from treasurer.kernel.errors import InvariantViolated
+from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
+from treasurer.kernel.order import ExecutionOrder
+from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction, payment_transaction
+
+MAX_IN_FLIGHT = 16
+"""Live transfers a wallet: more would all wait behind one that is stuck."""
+
+
+class TransferState(StrEnum):
+    RESERVED = "reserved"
+    SLOTTED = "slotted"
+    SIGNED = "signed"
+    BROADCAST = "broadcast"
+    INCLUDED = "included"
+    SETTLED = "settled"
+    CANCELLING = "cancelling"
+    VOID = "void"
+    QUARANTINED = "quarantined"
+
+
+_S = TransferState
+LEGAL: dict[TransferState, frozenset[TransferState]] = {
+    _S.RESERVED: frozenset({_S.SLOTTED, _S.VOID}),
+    _S.SLOTTED: frozenset({_S.SIGNED, _S.CANCELLING}),
+    _S.SIGNED: frozenset({_S.BROADCAST, _S.INCLUDED, _S.CANCELLING}),
+    _S.BROADCAST: frozenset({_S.INCLUDED, _S.CANCELLING}),
+    _S.INCLUDED: frozenset({_S.SETTLED, _S.BROADCAST, _S.VOID, _S.QUARANTINED}),
+    _S.CANCELLING: frozenset({_S.VOID, _S.SETTLED, _S.QUARANTINED}),
+    _S.QUARANTINED: frozenset({_S.SETTLED, _S.VOID, _S.BROADCAST}),
+    _S.SETTLED: frozenset(),
+    _S.VOID: frozenset(),
+}
+TERMINAL = frozenset({_S.SETTLED, _S.VOID})
+
+
+def require_legal(before: TransferState, after: TransferState) -> None:
+    """Raise InvariantViolated unless a transfer may move from `before` to `after`."""
+    if after not in LEGAL[before]:
+        raise InvariantViolated("TRANSFER_TRANSITION", f"a transfer never goes {before} → {after}")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferItem:
+    """One payment of a transfer; amounts in the token's and in reporting base units."""
+
+    payment_id: PaymentId
+    recipient: str
+    amount_minor: int
+    reporting_amount_minor: int
+    order_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One nonce slot of one wallet, and what it carries."""
+
+    id: TransferId
+    organization_id: OrganizationId
+    wallet_id: WalletId
+    chain_id: int
+    sender: str
+    token: str
+    state: TransferState
+    order: ExecutionOrder
+    nonce: int | None
+    fees: FeeTerms
+    call_digest: bytes | None
+    block_number: int | None
+    block_hash: bytes | None
+    tries: int
+    sent_at: datetime | None
+    created_at: datetime
+    items: tuple[TransferItem, ...]
+
+    def unsigned(self) -> UnsignedTransaction:
+        """The transaction of this slot as its order dictates it; needs a nonce."""
+        if self.nonce is None:
+            raise InvariantViolated("TRANSFER_WITHOUT_SLOT", f"transfer {self.id} has no nonce yet")
+        return payment_transaction(self.order, sender=self.sender, nonce=self.nonce, fees=self.fees)
+
+    def with_nonce(self, nonce: int) -> "Transfer":
+        """The same transfer in the slot `nonce`."""
+        return replace(self, nonce=nonce)
+
+    @property
+    def block(self) -> tuple[int, bytes] | None:
+        """The block that included it, as (number, hash)."""
+        if self.block_number is None or self.block_hash is None:
+            return None
+        return self.block_number, self.block_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed transaction of a slot. `raw` is what a provider gets, byte for byte."""
+
+    transfer_id: TransferId
+    number: int
+    transaction_hash: bytes
+    call_digest: bytes
+    raw: bytes
+    fees: FeeTerms

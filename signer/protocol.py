@@ -1,0 +1,142 @@
+"""Owns the frames of the socket: four bytes of length, big-endian, then one JSON object.
+
+Must never pass on a value that it did not check: whoever writes to the socket is untrusted.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TypeAlias
+
+from signer.fields import Fields
+from treasurer.kernel.errors import InvalidInput
+from treasurer.kernel.transaction import FeeTerms
+
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+MAX_REQUESTS = 256
+_MAX_ORDER_BYTES = 32_768
+_MAX_ATTEMPTS = 1_000
+_MAX_NONCE = 2**64 - 2
+"""EIP-2681."""
+_WORD_MAX = 2**256 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """Sign the canonical `order` bytes from `sender` in slot `nonce`, as attempt 1, 2, …"""
+
+    order: bytes
+    sender: str
+    nonce: int
+    attempt: int
+    fees: FeeTerms
+
+
+@dataclass(frozen=True, slots=True)
+class SignFrame:
+    requests: tuple[PaymentRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFrame:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeFrame:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnfreezeFrame:
+    pass
+
+
+Frame: TypeAlias = SignFrame | StatusFrame | FreezeFrame | UnfreezeFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signed attempt: bytes for the node, their hash, and the digest of the call without fees."""
+
+    raw: str
+    transaction_hash: str
+    call_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one request was not signed."""
+
+    code: str
+    message: str
+
+
+Answer: TypeAlias = Signed | Refusal
+
+
+def parse_frame(content: bytes) -> Frame:
+    """Read a request. Raises InvalidInput `FRAME_INVALID` that names the field."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InvalidInput("FRAME_INVALID", "the frame is no JSON object") from None
+    fields = Fields(document, code="FRAME_INVALID")
+    request = fields.choice("kind", _READERS)(fields)
+    fields.close()
+    return request
+
+
+def frame(body: Mapping[str, object]) -> bytes:
+    """Length and JSON of an answer."""
+    content = json.dumps(body, separators=(",", ":")).encode("utf-8")
+    return len(content).to_bytes(4) + content
+
+
+def answers_frame(answers: Sequence[Answer]) -> bytes:
+    """The answer to a sign frame: bytes or code a request, in their order."""
+    return frame({"answers": [asdict(answer) for answer in answers]})
+
+
+def refusal_frame(code: str, message: str) -> bytes:
+    """The answer to a frame that was refused as a whole."""
+    return frame({"refusal": {"code": code, "message": message}})
+
+
+def _sign_frame(fields: Fields) -> Frame:
+    return SignFrame(
+        tuple(_payment_request(entry) for entry in fields.sections("requests", most=MAX_REQUESTS))
+    )
+
+
+def _payment_request(fields: Fields) -> PaymentRequest:
+    order = fields.text("order", most=2 * _MAX_ORDER_BYTES)
+    fees = fields.section("fees")
+    try:
+        order_bytes = bytes.fromhex(order)
+    except ValueError:
+        raise InvalidInput("FRAME_INVALID", "order: must be hexadecimal digits") from None
+    request = PaymentRequest(
+        order=order_bytes,
+        sender=fields.address("sender"),
+        nonce=fields.integer("nonce", low=0, high=_MAX_NONCE),
+        attempt=fields.integer("attempt", low=1, high=_MAX_ATTEMPTS),
+        fees=FeeTerms(
+            gas_limit=fees.integer("gas_limit", low=0, high=2**64 - 1),
+            max_fee_per_gas_wei=fees.integer("max_fee_per_gas_wei", low=0, high=_WORD_MAX),
+            max_priority_fee_per_gas_wei=fees.integer(
+                "max_priority_fee_per_gas_wei", low=0, high=_WORD_MAX
+            ),
+        ),
+    )
+    fees.close()
+    fields.close()
+    return request
+
+
+_READERS: Mapping[str, Callable[[Fields], Frame]] = {
+    "sign": _sign_frame,
+    "status": lambda _: StatusFrame(),
+    "freeze": lambda fields: FreezeFrame(fields.text("reason", most=500)),
+    "unfreeze": lambda _: UnfreezeFrame(),
+}

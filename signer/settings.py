@@ -1,0 +1,89 @@
+"""Owns what the process is told from outside. The only file here that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from treasurer.kernel.errors import InvalidInput, NotFound, NotPermitted
+
+PASSPHRASE = "SIGNER_PASSPHRASE"  # noqa: S105  the variable's name
+PASSPHRASE_FILE = "SIGNER_PASSPHRASE_FILE"  # noqa: S105  the variable's name
+RPC_URLS = "SIGNER_RPC_URLS"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The signer's folder: where each of its files lies."""
+
+    path: Path
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
+
+    @property
+    def passphrase(self) -> Path:
+        """Present on development machines only: beside the keys it protects nothing."""
+        return self.path / "passphrase"
+
+    @property
+    def limits(self) -> Path:
+        return self.path / "limits.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.bin"
+
+    @property
+    def frozen(self) -> Path:
+        return self.path / "frozen"
+
+    @property
+    def socket(self) -> Path:
+        return self.path / "signer.sock"
+
+
+def read_passphrase(home: Home) -> bytes:
+    """From SIGNER_PASSPHRASE_FILE, SIGNER_PASSPHRASE, or the home's own file, in this order.
+
+    Raises NotPermitted if the file is open to others, NotFound if there is none.
+    """
+    named = os.environ.get(PASSPHRASE_FILE)
+    if named:
+        return _passphrase_file(Path(named))
+    given = os.environ.get(PASSPHRASE)
+    if given:
+        return given.encode("utf-8")
+    return _passphrase_file(home.passphrase)
+
+
+def parse_rpc_urls(pairs: tuple[str, ...]) -> Mapping[int, str]:
+    """Nodes for the nonce check at start: `CHAIN_ID=URL`, from arguments or else SIGNER_RPC_URLS.
+
+    The variable separates pairs by spaces. Raises InvalidInput.
+    """
+    chosen = pairs or tuple(os.environ.get(RPC_URLS, "").split())
+    urls: dict[int, str] = {}
+    for pair in chosen:
+        chain, _, url = pair.partition("=")
+        if not (chain.isascii() and chain.isdigit()) or not url.startswith(("http://", "https://")):
+            raise InvalidInput("RPC_URL_SYNTAX", f"{pair!r}: write CHAIN_ID=http(s)://…")
+        urls[int(chain)] = url
+    return urls
+
+
+def _passphrase_file(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(
+            "PASSPHRASE_MISSING",
+            f"no passphrase: set {PASSPHRASE_FILE} or {PASSPHRASE}, or restore {path}",
+        ) from None
+    if mode & 0o077:
+        raise NotPermitted(
+            "PASSPHRASE_EXPOSED", f"{path} is readable by others; run: chmod 600 {path}"
+        )
+    return content.rstrip(b"\n")

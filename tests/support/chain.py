@@ -1,0 +1,144 @@
+"""Nodes for chain tests: the development chain, anvil where it is installed, and a faulty loopback.
+
+`LAUNCHERS` names the nodes that the contract suite runs on; each is a context manager of its URL.
+"""
+
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.support.embedded import MANUAL, JsonRpc, devchain
+from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
+from treasurer.embedded.devchain.seed import test_usd_address as usd_address
+
+Launcher = Callable[[], contextlib.AbstractContextManager[str]]
+
+
+@contextlib.contextmanager
+def _development_chain() -> Iterator[str]:
+    with devchain(block_time_s=MANUAL) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def _anvil() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["anvil", "--port", str(port), "--no-mining", "--slots-in-an-epoch", "1", "--silent"]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(command, cwd=folder)
+        try:
+            deadline = time.monotonic() + 15
+            while True:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                    break
+                assert process.poll() is None, "anvil ended"
+                assert time.monotonic() < deadline, "anvil does not listen"
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+            process.wait(10)
+
+
+LAUNCHERS: dict[str, Launcher] = {"devchain": _development_chain}
+if shutil.which("anvil"):
+    LAUNCHERS["anvil"] = _anvil
+
+
+def development_profile() -> NetworkProfile:
+    """The shipped profile with the test token's address."""
+    return load_profile(shipped_profile("development"), token_addresses={"USDC": usd_address()})
+
+
+def mine(url: str, blocks: int = 1) -> None:
+    """Make blocks by hand."""
+    with JsonRpc(url) as rpc:
+        for _ in range(blocks):
+            rpc("evm_mine")
+
+
+class FaultyNode:
+    """A loopback JSON-RPC server that answers by rule, to show what each fault becomes.
+
+    `answer` maps a method to its result, or to a function of the parameters. `status`, `body` and
+    `silent` spoil every answer; `requests` keeps what was asked.
+    """
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.errors: dict[str, dict[str, Any]] = {}
+        self.status = 200
+        self.body: bytes | None = None
+        self.silent = False
+        self.requests: list[Any] = []
+        self._released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> "FaultyNode":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._released.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def reply(self, request: Any) -> bytes:
+        """The body for one request or a batch."""
+        self.requests.append(request)
+        if self.silent:
+            self._released.wait(30)
+        if self.body is not None:
+            return self.body
+        if isinstance(request, list):
+            # Out of order on purpose: JSON-RPC 2.0 permits it.
+            return json.dumps([self._one(entry) for entry in reversed(request)]).encode()
+        return json.dumps(self._one(request)).encode()
+
+    def _one(self, request: dict[str, Any]) -> dict[str, Any]:
+        head = {"jsonrpc": "2.0", "id": request["id"]}
+        method = request["method"]
+        if method in self.errors:
+            return {**head, "error": self.errors[method]}
+        if method not in self.answers:
+            return {**head, "error": {"code": -32601, "message": f"{method} does not exist"}}
+        answer = self.answers[method]
+        return {**head, "result": answer(*request["params"]) if callable(answer) else answer}
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        node = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                body = node.reply(json.loads(self.rfile.read(length)))
+                with contextlib.suppress(OSError):
+                    self.send_response(node.status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Silent."""
+
+        return Handler

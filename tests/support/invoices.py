@@ -1,0 +1,82 @@
+"""Builds invoices for tests: printed documents, readings, and the service over a real database."""
+
+from collections.abc import Mapping
+
+from procrastinate import App, PsycopgConnector
+from uuid_utils.compat import uuid7
+
+from tests.support.clock import ManualClock
+from treasurer.db.engine import Database
+from treasurer.db.jobs import JobQueue
+from treasurer.documents.limits import Limits
+from treasurer.documents.parsing import parse_document
+from treasurer.documents.reading import FieldValue, Finding, Outcome, Reading
+from treasurer.invoices.model import Invoice
+from treasurer.invoices.service import InvoiceService
+from treasurer.kernel.organization import Principal
+
+
+def invoice_service(
+    database: Database, clock: ManualClock, limits: Limits | None = None
+) -> InvoiceService:
+    return InvoiceService(
+        database=database,
+        # The connector is never opened: jobs are deferred over the transaction's own connection.
+        jobs=JobQueue(App(connector=PsycopgConnector())),
+        clock=clock,
+        new_id=uuid7,
+        limits=limits or Limits(),
+    )
+
+
+def printed(
+    number: str = "HF-4101",
+    total: str = "840.00 USDC",
+    *,
+    seller: str = "Halden Freight AS",
+    address: str | None = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    note: str = "",
+) -> bytes:
+    """A text invoice in the layout of the demonstration world."""
+    lines = [f"INVOICE {number}", f"From: {seller}", "Bill to: Norwick Instruments Ltd"]
+    lines += ["Invoice date: 2026-11-20"]
+    if address:
+        lines.append(f"Pay to (USDC, chain 31337): {address}")
+    lines += ["PO: PO-7781", f"Total due: {total}", "Due: 2026-12-10"]
+    if note:
+        lines.append(note)
+    return "\n".join(lines).encode()
+
+
+def read(content: bytes) -> Reading:
+    """What the rule reader says of our own bytes, in this process."""
+    return parse_document(content, filename=None, media_type=None, limits=Limits())
+
+
+def reading_of(
+    fields: Mapping[str, FieldValue],
+    *,
+    outcome: Outcome = Outcome.ACCEPTED,
+    findings: tuple[Finding, ...] = (),
+    sha256: str = "00" * 32,
+) -> Reading:
+    """A reading with exactly these fields."""
+    return Reading(outcome, findings, fields, (), sha256, "text", "text/plain")
+
+
+async def submit(invoices: InvoiceService, principal: Principal, content: bytes) -> Invoice:
+    return await invoices.receive(
+        principal,
+        content=content,
+        filename="invoice.txt",
+        media_type="text/plain; charset=utf-8",
+        channel="api",
+    )
+
+
+async def submit_and_read(
+    invoices: InvoiceService, submitter: Principal, agent: Principal, content: bytes
+) -> Invoice:
+    """Received and recorded as the rule reader reads it."""
+    invoice = await submit(invoices, submitter, content)
+    return await invoices.record_reading(agent, invoice.id, read(content), read_by="rules")

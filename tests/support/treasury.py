@@ -1,0 +1,247 @@
+"""A whole treasury for tests: real database, development chain and signer process, composed by hand.
+
+Each treasury pays from an own development account, so that tests share one chain.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from procrastinate import App, PsycopgConnector
+from sqlalchemy import text
+from uuid_utils.compat import uuid7
+
+from saga.context import FeePolicy, Pace, SagaContext
+from saga.engine import Pump
+from saga.failpoints import Failpoint, unarmed
+from signer.home import create_home
+from signer.keys import DEVELOPMENT_SCRYPT_N
+from signer.limits import Destination, Limits, TokenLimit
+from signer.settings import Home
+from tests.support.chain import development_profile
+from tests.support.organization import TestOrganization, create_organization
+from tests.support.payees import WORLD
+from tests.support.signer import SignerProcess, signer_process
+from treasurer.approvals.service import ApprovalService
+from treasurer.audit.service import AuditService
+from treasurer.bootstrap import utc_now
+from treasurer.chain.evm import EvmChain
+from treasurer.chain.signer_client import SignerClient
+from treasurer.db.engine import Database
+from treasurer.db.jobs import JobQueue
+from treasurer.embedded.devchain.accounts import development_account
+from treasurer.embedded.devchain.seed import deploy_test_usd
+from treasurer.kernel.clock import Clock
+from treasurer.kernel.ids import InvoiceId, PayeeId
+from treasurer.kernel.money import Asset
+from treasurer.notifications.service import Outbox
+from treasurer.payees.model import Payee
+from treasurer.payees.service import PayeeService
+from treasurer.payments.enrolment import WalletEnrolment
+from treasurer.payments.model import Payment
+from treasurer.payments.outcomes import PaymentOutcomes
+from treasurer.payments.rail import Rail, RailToken
+from treasurer.payments.service import PaymentService
+from treasurer.payments.wallets import Wallet
+from treasurer.policies.service import PolicyService
+from treasurer.prices.feed import DeclaredPar
+
+USDC = Asset("USDC", 6)
+ETH = Asset("ETH", 18)
+NORWICK = Path("samples/policies/norwick.yaml")
+GWEI = 10**9
+_ACCOUNTS = count(4)
+"""Accounts 1 to 3 are the payees', 0 the demonstration's; development chains fund the first ten."""
+
+_INSERT_DOCUMENT = text("""
+    INSERT INTO documents (organization_id, sha256, media_type, content, received_at)
+    VALUES (:org, sha256(CAST(:content AS bytea)), 'text/plain', :content, :now)
+""")
+_INSERT_INVOICE = text("""
+    INSERT INTO invoices (organization_id, id, state, channel, document_sha256, submitted_by,
+        received_at, payee_id, invoice_number, invoice_number_key, currency, currency_decimals,
+        payable_amount_minor, open_amount_minor)
+    VALUES (:org, :id, 'reading', 'api', sha256(CAST(:content AS bytea)), :submitter, :now, :payee,
+        :number, :number, 'USDC', 6, :amount, :amount)
+""")
+
+
+@dataclass
+class Treasury:
+    """One organization with a funded wallet, three payees, the Norwick policy and its machinery."""
+
+    database: Database
+    organization: TestOrganization
+    clock: Clock
+    chain: EvmChain
+    chain_url: str
+    rail: Rail
+    wallet: Wallet
+    payees: dict[str, Payee]
+    payments: PaymentService
+    approvals: ApprovalService
+    outcomes: PaymentOutcomes
+    policies: PolicyService
+    signer_process: SignerProcess
+    signer: SignerClient
+    audit: AuditService
+
+    def context(self, *, failpoint: Failpoint = unarmed, lease_s: int = 20) -> SagaContext:
+        return SagaContext(
+            database=self.database,
+            chain=self.chain,
+            rail=self.rail,
+            fees=FeePolicy(120_000, 100 * GWEI, 150 * GWEI),
+            pace=replace(
+                Pace(), lease_s=lease_s, poll=timedelta(0), retry=timedelta(milliseconds=50)
+            ),
+            clock=self.clock,
+            new_id=uuid7,
+            prices=DeclaredPar({"USDC": "USD"}, self.clock),
+            policies=self.policies,
+            approvals=self.approvals,
+            outcomes=self.outcomes,
+            failpoint=failpoint,
+        )
+
+    def pump(self, *, failpoint: Failpoint = unarmed, lease_s: int = 20) -> Pump:
+        return Pump(self.context(failpoint=failpoint, lease_s=lease_s), self.signer)
+
+    async def invoice(self, number: str, amount_minor: int, payee: str = "V-001") -> InvoiceId:
+        """An invoice as intake leaves it: read, matched, submitted by the clerk."""
+        invoice_id = InvoiceId(uuid7())
+        content = f"{number} {invoice_id}".encode()
+        async with self.database.unit(self.organization.id) as connection:
+            common = {"org": self.organization.id, "content": content, "now": self.clock()}
+            await connection.execute(_INSERT_DOCUMENT, common)
+            await connection.execute(
+                _INSERT_INVOICE,
+                common
+                | {
+                    "id": invoice_id,
+                    "submitter": self.organization.clerk.user_id,
+                    "payee": PayeeId(self.payees[payee].id),
+                    "number": number,
+                    "amount": amount_minor,
+                },
+            )
+        return invoice_id
+
+    async def propose(self, number: str, amount_minor: int, payee: str = "V-001") -> Payment:
+        invoice_id = await self.invoice(number, amount_minor, payee)
+        return await self.payments.propose(self.organization.agent, invoice_id)
+
+    async def payment(self, payment: Payment) -> Payment:
+        return await self.payments.get(self.organization.cfo, payment.id)
+
+    async def token_balance(self, address: str) -> int:
+        (balance,) = await self.chain.token_balances(self.rail.tokens[0].address, [address])
+        return balance
+
+    async def rows(self, sql: str, **parameters: object) -> list[tuple[object, ...]]:
+        """The organization's rows, as the app role sees them."""
+        async with self.database.unit(self.organization.id) as connection:
+            found = await connection.execute(text(sql), parameters)
+            return [tuple(row) for row in found]
+
+    async def execute(self, sql: str, **parameters: object) -> None:
+        async with self.database.unit(self.organization.id) as connection:
+            await connection.execute(text(sql), parameters)
+
+
+def _limits(token: str, wallet: str) -> Limits:
+    return Limits(
+        chain_ids=(31337,),
+        wallets=(wallet,),
+        max_fee_per_gas_wei=150 * GWEI,
+        max_gas_limit=200_000,
+        tokens=(TokenLimit(31337, token, "USDC", 6, 10**12, 10**13),),
+        destinations=tuple(Destination(31337, address, name) for _, name, address in WORLD),
+    )
+
+
+@asynccontextmanager
+async def open_treasury(
+    database: Database, chain_url: str, folder: Path, clock: Clock = utc_now
+) -> AsyncIterator[Treasury]:
+    """Deploy, fund, enrol, activate and start the signer; stop it afterwards."""
+    account = development_account(next(_ACCOUNTS))
+    wallet_address = account.address.lower()
+    token = deploy_test_usd(chain_url, mint_to=wallet_address)
+    limits = _limits(token, wallet_address)
+    create_home(
+        folder,
+        private_keys=[bytes(account.key)],
+        limits=limits,
+        scrypt_n=DEVELOPMENT_SCRYPT_N,
+    )
+    organization = await create_organization(database, burn_minor=100_000_00)
+    profile = development_profile()
+    rail = Rail(31337, "development", ETH, (RailToken(USDC, token, "USD"),), 7 * 24 * 3600)
+    outbox = Outbox(queue=JobQueue(App(connector=PsycopgConnector())), clock=clock, new_id=uuid7)
+    outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
+    policies = PolicyService(database=database, clock=clock, new_id=uuid7)
+    approvals = ApprovalService(
+        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=uuid7
+    )
+    await policies.activate_first(organization.administrator, NORWICK.read_text())
+    async with EvmChain(chain_url, profile) as chain:
+        with signer_process(Home(folder)) as process:
+            await process.start()
+            signer = process.client()
+            enrolment = WalletEnrolment(
+                database=database, chain=chain, rail=rail, clock=clock, new_id=uuid7
+            )
+            wallet = await enrolment.enrol(
+                organization.id, address=wallet_address, label="treasury", actor=None
+            )
+            yield Treasury(
+                database=database,
+                organization=organization,
+                clock=clock,
+                chain=chain,
+                chain_url=chain_url,
+                rail=rail,
+                wallet=wallet,
+                payees=await _payees(database, organization, clock),
+                payments=PaymentService(
+                    database=database,
+                    rail=rail,
+                    prices=DeclaredPar({"USDC": "USD"}, clock),
+                    policies=policies,
+                    approvals=approvals,
+                    outcomes=outcomes,
+                    clock=clock,
+                    new_id=uuid7,
+                ),
+                approvals=approvals,
+                outcomes=outcomes,
+                policies=policies,
+                signer_process=process,
+                signer=signer,
+                audit=AuditService(database),
+            )
+            await signer.close()
+
+
+async def _payees(
+    database: Database, organization: TestOrganization, clock: Clock
+) -> dict[str, Payee]:
+    service = PayeeService(database=database, clock=clock, new_id=uuid7)
+    made: dict[str, Payee] = {}
+    for code, name, address in WORLD:
+        payee = await service.create(organization.clerk, code=code, name=name)
+        entry = await service.add_address(
+            organization.clerk, payee.id, chain_id=31337, address=address
+        )
+        await service.verify_address(organization.administrator, entry.id, cooling_off_s=0)
+        made[code] = await service.get(organization.clerk, payee.id)
+    return made
+
+
+def at(instant: datetime) -> Clock:
+    """A clock that stands still."""
+    return lambda: instant

@@ -1,0 +1,1 @@
+"""The doors of agents: typed, tenant-bound, reading or proposing, never executing."""

@@ -1,0 +1,1 @@
+"""Who agreed to a payment: requests, votes and the links that lead to them."""

@@ -1,0 +1,253 @@
+"""Owns the composition: which object is built from which. Must never decide anything else.
+
+What only the worker needs (chain, models, LangGraph) is imported where it is built, so that the API
+starts without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from procrastinate import App, PsycopgConnector
+from redis.asyncio import Redis
+from uuid_utils.compat import uuid7
+
+from treasurer.approvals.links import ApprovalLinks, issue
+from treasurer.approvals.service import ApprovalService
+from treasurer.audit.service import AuditService
+from treasurer.cash.service import CashService
+from treasurer.chain.networks import NetworkProfile, load_profile
+from treasurer.db.engine import Database, DatabaseUrls, conninfo, open_database
+from treasurer.db.jobs import JobQueue
+from treasurer.documents.limits import Limits
+from treasurer.identity.counters import WindowCounters
+from treasurer.identity.passwords import Passwords
+from treasurer.identity.service import IdentityService
+from treasurer.identity.throttle import SignInThrottle
+from treasurer.identity.tokens import TokenSigner
+from treasurer.invoices.service import InvoiceService
+from treasurer.kernel.clock import Clock
+from treasurer.kernel.errors import InvalidInput
+from treasurer.kernel.ids import NewId
+from treasurer.notifications.service import Mailbox, NotificationService, Outbox
+from treasurer.payees.service import PayeeService
+from treasurer.payments.outcomes import PaymentOutcomes
+from treasurer.payments.rail import Rail, RailToken
+from treasurer.payments.service import PaymentService
+from treasurer.policies.service import PolicyService
+from treasurer.prices.feed import DeclaredPar, PriceFeed
+from treasurer.secrets import database_urls, token_key
+from treasurer.settings import Settings
+
+if TYPE_CHECKING:
+    from saga.context import SagaContext
+    from treasurer.chain.evm import EvmChain
+    from treasurer.chain.signer_client import SignerClient
+    from treasurer.notifications.transport import MailTransport
+
+WEI_PER_GWEI = 10**9
+
+
+def utc_now() -> datetime:
+    """The service's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The services of one process. Close it when done."""
+
+    settings: Settings
+    network: NetworkProfile
+    rail: Rail
+    clock: Clock
+    new_id: NewId
+    urls: DatabaseUrls
+    database: Database
+    valkey: Redis
+    counters: WindowCounters
+    queue_app: App
+    jobs: JobQueue
+    outbox: Outbox
+    outcomes: PaymentOutcomes
+    prices: PriceFeed
+    identity: IdentityService
+    invoices: InvoiceService
+    payees: PayeeService
+    policies: PolicyService
+    approvals: ApprovalService
+    approval_links: ApprovalLinks
+    payments: PaymentService
+    cash: CashService
+    audit: AuditService
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.valkey.aclose()
+        await self.database.close()
+
+
+def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
+    """Build all services over the database and Valkey that the settings name. Connects to nothing."""
+    clock, new_id = utc_now, uuid7
+    network = read_network(settings)
+    rail = rail_of(network, settings)
+    urls = database_urls(settings)
+    database = open_database(urls, pool_size=pool_size)
+    valkey = Redis.from_url(_redis_url(settings))
+    counters = WindowCounters(valkey, clock=clock)
+    queue_app = App(connector=PsycopgConnector(conninfo=conninfo(urls.system)))
+    jobs = JobQueue(queue_app)
+    outbox = Outbox(queue=jobs, clock=clock, new_id=new_id)
+    outcomes = PaymentOutcomes(outbox=outbox, new_id=new_id)
+    policies = PolicyService(database=database, clock=clock, new_id=new_id)
+    prices = DeclaredPar({token.symbol: token.peg for token in network.tokens}, clock)
+    approvals = ApprovalService(
+        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=new_id
+    )
+    return Core(
+        settings=settings,
+        network=network,
+        rail=rail,
+        clock=clock,
+        new_id=new_id,
+        urls=urls,
+        database=database,
+        valkey=valkey,
+        counters=counters,
+        queue_app=queue_app,
+        jobs=jobs,
+        outbox=outbox,
+        outcomes=outcomes,
+        prices=prices,
+        identity=IdentityService(
+            database=database,
+            signer=TokenSigner(
+                token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+            ),
+            passwords=Passwords(),
+            throttle=SignInThrottle(counters),
+            clock=clock,
+            new_id=new_id,
+        ),
+        invoices=InvoiceService(
+            database=database, jobs=jobs, clock=clock, new_id=new_id, limits=Limits()
+        ),
+        payees=PayeeService(database=database, clock=clock, new_id=new_id),
+        policies=policies,
+        approvals=approvals,
+        approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),
+        payments=PaymentService(
+            database=database,
+            rail=rail,
+            prices=prices,
+            policies=policies,
+            approvals=approvals,
+            outcomes=outcomes,
+            clock=clock,
+            new_id=new_id,
+        ),
+        cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
+        audit=AuditService(database),
+    )
+
+
+def read_network(settings: Settings) -> NetworkProfile:
+    """The network that this installation was set up for. Raises InvalidInput if it was not."""
+    try:
+        text = settings.home.network.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInput(
+            "NOT_SET_UP",
+            f"{settings.home.root} has no network.yaml: run `treasurer init`, "
+            "or `treasurer up --demo` to look around",
+        ) from None
+    return load_profile(text)
+
+
+def rail_of(network: NetworkProfile, settings: Settings) -> Rail:
+    """How payments leave by that network."""
+    return Rail(
+        chain_id=network.chain_id,
+        network=network.name,
+        native=network.native,
+        tokens=tuple(RailToken(token.asset, token.address, token.peg) for token in network.tokens),
+        order_lifetime_s=settings.order_lifetime_s,
+    )
+
+
+def open_chain(core: Core) -> EvmChain:
+    """The network's node. Close it when done."""
+    from treasurer.chain.evm import EvmChain
+
+    if core.settings.rpc_url is None:
+        raise InvalidInput("RPC_URL_MISSING", "set RPC_URL to a node of the network")
+    return EvmChain(core.settings.rpc_url.get_secret_value(), core.network)
+
+
+def open_signer(core: Core) -> SignerClient:
+    """The signer's socket. Close it when done."""
+    from treasurer.chain.signer_client import SignerClient
+
+    socket = core.settings.signer_socket or core.settings.home.signer / "signer.sock"
+    return SignerClient(socket)
+
+
+def saga_context(core: Core, chain: EvmChain) -> SagaContext:
+    """What the pump works with."""
+    from saga.context import FeePolicy, Pace, SagaContext
+    from saga.failpoints import kill_at, unarmed
+
+    settings = core.settings
+    armed = settings.treasurer_failpoint
+    return SagaContext(
+        database=core.database,
+        chain=chain,
+        rail=core.rail,
+        fees=FeePolicy(
+            gas_limit=settings.gas_limit,
+            payment_cap_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
+            cancel_cap_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+        ),
+        pace=Pace(),
+        clock=core.clock,
+        new_id=core.new_id,
+        prices=core.prices,
+        policies=core.policies,
+        approvals=core.approvals,
+        outcomes=core.outcomes,
+        failpoint=kill_at(armed) if armed else unarmed,
+    )
+
+
+def open_notifications(core: Core) -> NotificationService:
+    """Delivery of mails, by SMTP where a server is set, else into files."""
+    return NotificationService(
+        database=core.database,
+        queue=core.jobs,
+        transport=_mail_transport(core.settings),
+        issue_link=issue,
+        mailbox=Mailbox(sender=core.settings.mail_from, public_url=core.settings.url),
+        clock=core.clock,
+        new_id=core.new_id,
+    )
+
+
+def _mail_transport(settings: Settings) -> MailTransport:
+    if settings.smtp_url is None:
+        from treasurer.notifications.transport import FileTransport
+
+        return FileTransport(settings.home.mails)
+    from treasurer.notifications.smtp import SmtpTransport, parse_smtp_url
+
+    return SmtpTransport(parse_smtp_url(settings.smtp_url.get_secret_value()))
+
+
+def _redis_url(settings: Settings) -> str:
+    if settings.redis_url is None:
+        raise InvalidInput(
+            "REDIS_URL_MISSING", "set REDIS_URL, or start the embedded one with `treasurer up`"
+        )
+    return settings.redis_url.get_secret_value()

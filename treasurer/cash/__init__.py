@@ -1,0 +1,1 @@
+"""What the treasury has and how long it lasts."""

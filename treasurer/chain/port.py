@@ -1,0 +1,132 @@
+"""Owns the words in which the rest speaks of a chain. Must never name a provider or a library.
+
+Times out, rate limits and server errors of a write are `BroadcastOutcome.UNKNOWN`: after a broadcast
+only the chain says what happened.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol, TypeAlias
+
+from treasurer.kernel.transaction import UnsignedTransaction
+
+BlockSelector: TypeAlias = int | Literal["latest"]
+"""A block number, or the provider's latest block."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block's identity: the hash, not the number, says whether it is still the same block.
+
+    `timestamp` is in epoch seconds.
+    """
+
+    number: int
+    hash: bytes
+    timestamp: int
+    base_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One event. `address` is lower-case; `log_index` counts within the block."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    log_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one transaction did. `succeeded` proves no transfer: see `tokens.match_items`."""
+
+    transaction_hash: bytes
+    block_number: int
+    block_hash: bytes
+    succeeded: bool
+    gas_used: int
+    effective_gas_price_wei: int
+    logs: tuple[Log, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeQuote:
+    """The latest block's base fee and a usual tip, wei a unit of gas (EIP-1559)."""
+
+    base_fee_wei: int
+    priority_fee_wei: int
+
+
+class BroadcastOutcome(StrEnum):
+    """What a provider said to a raw transaction. Each is a hint; none is proof of anything."""
+
+    ACCEPTED = "accepted"
+    ALREADY_KNOWN = "already_known"
+    NONCE_TOO_LOW = "nonce_too_low"
+    """Look up all own hashes of the slot; never take a new nonce."""
+    UNDERPRICED = "underpriced"
+    REJECTED = "rejected"
+    """This provider refused it for a stated reason. Another may still hold the same bytes."""
+    UNKNOWN = "unknown"
+    """No usable answer: send the same bytes again, here or elsewhere."""
+
+
+class Chain(Protocol):
+    """One network through one provider. Reads raise Transient; `broadcast` never raises."""
+
+    async def chain_id(self) -> int:
+        """What the provider says it is connected to, asked anew each time."""
+
+    async def genesis_hash(self) -> bytes:
+        """Hash of block 0."""
+
+    async def head(self) -> BlockRef:
+        """The latest block."""
+
+    async def finalized(self) -> BlockRef:
+        """The youngest final block by the network's finality rule; block 0 if there is none yet."""
+
+    async def block(self, number: int) -> BlockRef | None:
+        """The canonical block at `number`, None above the head."""
+
+    async def code(self, address: str) -> bytes:
+        """Run-time code, empty for an address without any."""
+
+    async def token_decimals(self, token: str) -> int:
+        """ERC-20 `decimals()`. Raises Permanent if the address does not answer like a token."""
+
+    async def native_balances(
+        self, addresses: Sequence[str], block: BlockSelector = "latest"
+    ) -> list[int]:
+        """Wei, in the order of `addresses`."""
+
+    async def token_balances(
+        self, token: str, owners: Sequence[str], block: BlockSelector = "latest"
+    ) -> list[int]:
+        """Base units, in the order of `owners`."""
+
+    async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
+        """How many transactions of `address` are mined: the first free nonce."""
+
+    async def broadcast(self, raw: bytes) -> BroadcastOutcome:
+        """Send signed bytes."""
+
+    async def broadcast_many(self, raws: Sequence[bytes]) -> list[BroadcastOutcome]:
+        """Send many in order; answers in the same order."""
+
+    async def receipts(self, block_number: int) -> tuple[Receipt, ...] | None:
+        """All receipts of one block, all of the same block hash; None above the head."""
+
+    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        """None if the transaction is not mined as far as this provider knows, which proves nothing."""
+
+    async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        """`receipt` for many, in order."""
+
+    async def fees(self) -> FeeQuote:
+        """Present fees."""
+
+    async def estimate_gas(self, transaction: UnsignedTransaction) -> int:
+        """Units of gas. Raises Permanent if the call would revert."""

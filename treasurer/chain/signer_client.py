@@ -1,0 +1,201 @@
+"""Owns the caller's side of the signer's socket. Must never hold a key or judge a refusal.
+
+A lost answer is harmless: the same request gets the same recorded bytes. So one broken connection is
+replaced and the frame sent again; after that the caller retries when it likes.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from treasurer.kernel.errors import InvalidInput, NotPermitted, Transient
+from treasurer.kernel.transaction import FeeTerms
+
+_MAX_FRAME_BYTES = 4 * 1024 * 1024
+_MAX_REQUESTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SignRequest:
+    """Sign the canonical `order` bytes from `sender` in slot `nonce`, as attempt 1, 2, …"""
+
+    order: bytes
+    sender: str
+    nonce: int
+    attempt: int
+    fees: FeeTerms
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAttempt:
+    """Bytes for the node, their keccak256, and the digest of the call without fees."""
+
+    raw: bytes
+    transaction_hash: bytes
+    call_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignerRefusal:
+    """The signer's stable code and a sentence that says what to do."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class WalletStatus:
+    """`next_nonce` is None if the journal does not know the wallet; `nonce_check` is current,
+    pending, behind or not_configured."""
+
+    chain_id: int
+    wallet: str
+    next_nonce: int | None
+    nonce_check: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignerStatus:
+    """`frozen_reason` is None while the signer signs. `frozen_by` is caller or host.
+
+    Not `isolated` means that this caller runs as the signer's user and could read the keys: then only
+    the development chain is signed.
+    """
+
+    isolated: bool
+    frozen_by: str | None
+    frozen_since: str | None
+    frozen_reason: str | None
+    wallets: tuple[WalletStatus, ...]
+
+
+class SignerClient:
+    """One connection, opened when first needed and again when it broke. Close it when done."""
+
+    def __init__(self, socket_path: Path, *, timeout_s: float = 10.0) -> None:
+        self._socket_path = socket_path
+        self._timeout_s = timeout_s
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        # Answers carry no id, so one frame is on its way at a time.
+        self._turn = asyncio.Lock()
+
+    async def sign(self, requests: Sequence[SignRequest]) -> list[SignedAttempt | SignerRefusal]:
+        """Answers in the order of `requests`; one round trip and one fsync for 256 of them.
+
+        Raises Transient `SIGNER_UNAVAILABLE`; asking again for the same is always safe.
+        """
+        answers: list[SignedAttempt | SignerRefusal] = []
+        for start in range(0, len(requests), _MAX_REQUESTS):
+            batch = requests[start : start + _MAX_REQUESTS]
+            reply = await self._ask({"kind": "sign", "requests": [_fields(one) for one in batch]})
+            entries = [_answer(entry) for entry in reply["answers"]]
+            if len(entries) != len(batch):
+                raise Transient("SIGNER_BAD_ANSWER", "the signer left requests unanswered; retry")
+            answers += entries
+        return answers
+
+    async def status(self) -> SignerStatus:
+        """What the signer would do now. Raises Transient `SIGNER_UNAVAILABLE`."""
+        return _status(await self._ask({"kind": "status"}))
+
+    async def freeze(self, reason: str) -> SignerStatus:
+        """Sign no new payment until `unfreeze`; survives a restart of the signer."""
+        return _status(await self._ask({"kind": "freeze", "reason": reason}))
+
+    async def unfreeze(self) -> SignerStatus:
+        """Lift a caller's freeze. Raises NotPermitted if the signer's host froze it."""
+        return _status(await self._ask({"kind": "unfreeze"}))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+    async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        content = json.dumps(request, separators=(",", ":")).encode("ascii")
+        async with self._turn:
+            had_connection = self._streams is not None
+            try:
+                reply = await self._exchange(content)
+            except ConnectionError as error:
+                if not had_connection:
+                    raise _unavailable(error) from error
+                try:
+                    # The signer was restarted since the last frame, most likely.
+                    reply = await self._exchange(content)
+                except ConnectionError as again:
+                    raise _unavailable(again) from again
+        refusal = reply.get("refusal")
+        if refusal is None:
+            return reply
+        if refusal["code"] in {"FRAME_INVALID", "FRAME_TOO_LARGE"}:
+            raise InvalidInput(refusal["code"], refusal["message"])
+        raise NotPermitted(refusal["code"], refusal["message"])
+
+    async def _exchange(self, content: bytes) -> dict[str, Any]:
+        """One frame each way. Any failure closes the connection and raises ConnectionError."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                if self._streams is None:
+                    self._streams = await asyncio.open_unix_connection(self._socket_path)
+                reader, writer = self._streams
+                writer.write(len(content).to_bytes(4) + content)
+                await writer.drain()
+                length = int.from_bytes(await reader.readexactly(4))
+                if length > _MAX_FRAME_BYTES:
+                    raise ConnectionError("the answer is too long")
+                reply = json.loads(await reader.readexactly(length))
+        except BaseException as error:
+            # Also when cancelled: the answer still to come would be taken for the next request's.
+            await self.close()
+            if isinstance(error, OSError | EOFError | json.JSONDecodeError):
+                raise ConnectionError(f"{type(error).__name__}: {error}") from error
+            raise
+        if not isinstance(reply, dict):
+            await self.close()
+            raise ConnectionError("the answer is no object")
+        return reply
+
+
+def _unavailable(error: Exception) -> Transient:
+    return Transient("SIGNER_UNAVAILABLE", f"no answer from the signer ({error}); is it running?")
+
+
+def _fields(request: SignRequest) -> dict[str, Any]:
+    return {
+        "order": request.order.hex(),
+        "sender": request.sender,
+        "nonce": request.nonce,
+        "attempt": request.attempt,
+        "fees": {
+            "gas_limit": request.fees.gas_limit,
+            "max_fee_per_gas_wei": request.fees.max_fee_per_gas_wei,
+            "max_priority_fee_per_gas_wei": request.fees.max_priority_fee_per_gas_wei,
+        },
+    }
+
+
+def _answer(entry: dict[str, str]) -> SignedAttempt | SignerRefusal:
+    if "code" in entry:
+        return SignerRefusal(entry["code"], entry["message"])
+    return SignedAttempt(
+        raw=bytes.fromhex(entry["raw"]),
+        transaction_hash=bytes.fromhex(entry["transaction_hash"]),
+        call_digest=bytes.fromhex(entry["call_digest"]),
+    )
+
+
+def _status(reply: dict[str, Any]) -> SignerStatus:
+    status = reply["status"]
+    frozen = status["frozen"] or {}
+    return SignerStatus(
+        isolated=status["isolated"],
+        frozen_by=frozen.get("by"),
+        frozen_since=frozen.get("since"),
+        frozen_reason=frozen.get("reason"),
+        wallets=tuple(WalletStatus(**wallet) for wallet in status["wallets"]),
+    )

@@ -1,0 +1,45 @@
+"""Owns the list of commands and their lazy loading. Must never import what a command needs."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("treasurer.cli.up", "Start everything on this machine; --demo shows the main job."),
+    "demo": ("treasurer.cli.demo", "Do the main job in a temporary folder and check it."),
+    "init": ("treasurer.cli.init", "Set up an organization for real use."),
+    "doctor": ("treasurer.cli.doctor", "Say what is used and what is wrong, in plain words."),
+    "serve": ("treasurer.cli.serve", "Run the API and the dashboard."),
+    "worker": ("treasurer.cli.worker", "Run jobs and the pump."),
+    "migrate": ("treasurer.cli.migrate", "Bring the database to the newest schema."),
+    "live": ("treasurer.cli.live", "Turn dry run off, or on again."),
+    "token": ("treasurer.cli.token", "Print an access token for scripts."),
+    "read": ("treasurer.cli.read", "Read documents without database or server."),
+    "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
+    "audit": ("treasurer.cli.audit", "Verify the audit chain."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows names and one-line helps; loads a command's module when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: Any = getattr(import_module(COMMANDS[name][0]), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="autonomous-treasurer")
+def main() -> None:
+    """Pays supplier invoices in stablecoins, exactly once, under a policy."""

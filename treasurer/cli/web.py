@@ -1,0 +1,53 @@
+"""Owns the composition of the web process: API routers over the core, pages beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api.main import create_app
+from api.services import ApiSettings, Services
+from treasurer.bootstrap import Core, open_core
+from treasurer.cli.probes import probes
+from treasurer.settings import Settings
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """The application with its services; connections are given back when it stops."""
+    core = open_core(settings, pool_size=10)
+    app = create_app(_services(core))
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        async with inner(application):
+            yield
+        await core.close()
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def _services(core: Core) -> Services:
+    settings = core.settings
+    token = settings.metrics_token
+    return Services(
+        settings=ApiSettings(
+            served_over_tls=settings.url.startswith("https://"),
+            metrics_token=token.get_secret_value() if token else None,
+            requests_per_minute=settings.requests_per_minute,
+        ),
+        database=core.database,
+        counters=core.counters,
+        clock=core.clock,
+        new_id=core.new_id,
+        identity=core.identity,
+        invoices=core.invoices,
+        payees=core.payees,
+        payments=core.payments,
+        approvals=core.approvals,
+        policies=core.policies,
+        cash=core.cash,
+        audit=core.audit,
+        probes=probes(core),
+    )

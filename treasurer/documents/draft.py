@@ -1,0 +1,131 @@
+"""Owns a reading under construction: readers put fields and findings, checks add to them.
+
+Must never hold a field without its evidence, and never lower a finding that was made.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+
+from treasurer.documents.reading import (
+    Evidence,
+    FieldValue,
+    Finding,
+    Outcome,
+    Reading,
+    Severity,
+    Source,
+)
+
+_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+"""What JSON readers or PostgreSQL refuse; shown as U+FFFD."""
+
+EVIDENCE_CHARACTERS = 300
+MAX_FINDINGS = 200
+
+
+class Refused(Exception):
+    """The document cannot be read at all: ends the reading as rejected with this one finding."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@dataclass(slots=True)
+class Draft:
+    """Filled by one reader, then checked, then finished. `structured` says that the format names
+    its fields itself, so that a missing one is the document's fault and not the reader's.
+    """
+
+    format: str
+    structured: bool
+    fields: dict[str, FieldValue] = field(default_factory=dict)
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def put(self, name: str, value: FieldValue, evidence: Evidence) -> None:
+        """Record `value` as read at `evidence`, which is filed under `name`."""
+        self.fields[name] = value
+        self.evidence[name] = Evidence(
+            name,
+            evidence.source,
+            evidence.location,
+            evidence.text[:EVIDENCE_CHARACTERS],
+            evidence.page,
+            evidence.box,
+        )
+
+    def put_xpath(self, name: str, value: FieldValue, path: str, text: str | None = None) -> None:
+        """Record a value of an XML document; `text` defaults to the value."""
+        shown = text if text is not None else (value if isinstance(value, str) else "")
+        self.put(name, value, Evidence(name, Source.XPATH, path, shown))
+
+    def absent(self, name: str) -> None:
+        """State that the document has no such field, for consumers that expect the key."""
+        self.fields.setdefault(name, None)
+
+    def text(self, name: str) -> str | None:
+        """The field as text, None when absent or not text."""
+        value = self.fields.get(name)
+        return value if isinstance(value, str) else None
+
+    def note(self, code: str, message: str, name: str | None = None) -> None:
+        self._find(Finding(code, message, name, Severity.NOTE))
+
+    def review(self, code: str, message: str, name: str | None = None) -> None:
+        self._find(Finding(code, message, name, Severity.REVIEW))
+
+    def reject(self, code: str, message: str, name: str | None = None) -> None:
+        self._find(Finding(code, message, name, Severity.REJECT))
+
+    def _find(self, finding: Finding) -> None:
+        if finding in self.findings:
+            return
+        # A document must not fill the database with findings. The first of each severity is always
+        # kept, so that the outcome stays right.
+        if len(self.findings) >= MAX_FINDINGS and any(
+            known.severity is finding.severity for known in self.findings
+        ):
+            return
+        self.findings.append(finding)
+
+    def finish(self, *, document_sha256: str, media_type: str) -> Reading:
+        """The immutable reading; its outcome is the gravest finding's."""
+        severities = {finding.severity for finding in self.findings}
+        if Severity.REJECT in severities:
+            outcome = Outcome.REJECTED
+        elif Severity.REVIEW in severities:
+            outcome = Outcome.REVIEW
+        else:
+            outcome = Outcome.ACCEPTED
+        return Reading(
+            outcome=outcome,
+            findings=tuple(
+                replace(finding, message=_storable_text(finding.message))
+                for finding in self.findings
+            ),
+            fields={name: _storable(value) for name, value in self.fields.items()},
+            evidence=tuple(
+                replace(item, text=_storable_text(item.text)) for item in self.evidence.values()
+            ),
+            document_sha256=document_sha256,
+            format=self.format,
+            media_type=media_type,
+        )
+
+
+def _storable_text(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _storable(value: FieldValue) -> FieldValue:
+    match value:
+        case str():
+            return _storable_text(value)
+        case list():
+            return [_storable(item) for item in value]
+        case dict():
+            return {_storable_text(key): _storable(item) for key, item in value.items()}
+        case _:
+            return value

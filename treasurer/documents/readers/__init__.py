@@ -1,0 +1,1 @@
+"""One file a document format, and the registry that lists them."""

@@ -1,0 +1,207 @@
+"""Reads UBL 2.1 invoices and credit notes into EN 16931 fields. Must never take one of two values.
+
+Paths follow the EN 16931 binding to UBL (CEN/TS 16931-3-2); field names the corpus manifest.
+"""
+
+from lxml import etree
+
+from treasurer.documents.accounts import first_iban
+from treasurer.documents.addresses import find_addresses, report_checksum
+from treasurer.documents.dates import xml_date
+from treasurer.documents.draft import Draft
+from treasurer.documents.media import Document, Kind
+from treasurer.documents.reading import FieldValue
+from treasurer.documents.ubl_groups import attachments, lines, payment_means, vat_breakdown
+from treasurer.documents.unicode import deceptive
+from treasurer.documents.xml import Node
+from treasurer.documents.xml_amounts import put_amount, require_currency
+
+_UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
+PREFIXES = {
+    "cac": f"{_UBL}CommonAggregateComponents-2",
+    "cbc": f"{_UBL}CommonBasicComponents-2",
+}
+_ROOTS = {
+    f"{{{_UBL}Invoice-2}}Invoice": "Invoice",
+    f"{{{_UBL}CreditNote-2}}CreditNote": "CreditNote",
+}
+
+_TEXTS = (
+    ("invoice_number", ("cbc:ID",)),
+    ("profile", ("cbc:CustomizationID",)),
+    ("currency", ("cbc:DocumentCurrencyCode",)),
+    ("tax_currency", ("cbc:TaxCurrencyCode",)),
+    ("buyer_reference", ("cbc:BuyerReference",)),
+    ("order_reference", ("cac:OrderReference", "cbc:ID")),
+    ("payee", ("cac:PayeeParty", "cac:PartyName", "cbc:Name")),
+)
+_FIRST_TEXTS = (
+    ("payment_terms", ("cac:PaymentTerms", "cbc:Note")),
+    ("tax_representative", ("cac:TaxRepresentativeParty", "cac:PartyName", "cbc:Name")),
+    ("preceding_invoice", ("cac:BillingReference", "cac:InvoiceDocumentReference", "cbc:ID")),
+)
+_TOTALS = (
+    ("line_total", "cbc:LineExtensionAmount"),
+    ("allowance_total", "cbc:AllowanceTotalAmount"),
+    ("charge_total", "cbc:ChargeTotalAmount"),
+    ("tax_exclusive_amount", "cbc:TaxExclusiveAmount"),
+    ("tax_inclusive_amount", "cbc:TaxInclusiveAmount"),
+    ("prepaid_amount", "cbc:PrepaidAmount"),
+    ("rounding_amount", "cbc:PayableRoundingAmount"),
+    ("payable_amount", "cbc:PayableAmount"),
+)
+
+
+class UblReader:
+    """Both roots are read alike; a credit note is then held, because money flows the other way."""
+
+    format = "ubl"
+
+    def claims(self, document: Document) -> bool:
+        return document.kind is Kind.XML and document.xml_root.tag in _ROOTS
+
+    def read(self, document: Document) -> Draft:
+        root = document.xml_root
+        kind = _ROOTS[str(root.tag)]
+        draft = Draft("ubl-invoice" if kind == "Invoice" else "ubl-creditnote", structured=True)
+        top = Node(root, f"/{kind}", PREFIXES, draft)
+        draft.put_xpath("syntax", f"UBL {kind}", top.path)
+        for name, path in _TEXTS:
+            _put_text(top.child(*path), name)
+        for name, path in _FIRST_TEXTS:
+            _put_text(top.first(*path), name)
+        _type(top, kind)
+        _dates(top, kind)
+        _seller(top)
+        _buyer(top)
+        if order := draft.text("order_reference"):
+            draft.put_xpath("purchase_order", order, draft.evidence["order_reference"].location)
+        _totals(top)
+        _payment(top)
+        lines(
+            top, f"cac:{kind}Line", "Invoiced" if kind == "Invoice" else "Credited", document.limits
+        )
+        attachments(top)
+        _deception(root, draft)
+        for name in ("due_date", "payable_amount", "iban"):
+            draft.absent(name)
+        return draft
+
+
+def _put_text(node: Node | None, name: str) -> None:
+    value = None if node is None else node.value()
+    if node is not None and value is not None:
+        node.draft.put_xpath(name, value, node.path)
+
+
+def _type(top: Node, kind: str) -> None:
+    draft = top.draft
+    _put_text(top.child(f"cbc:{kind}TypeCode"), "type_code")
+    document_kind = "invoice" if kind == "Invoice" else "credit_note"
+    path = draft.evidence["type_code"].location if "type_code" in draft.evidence else top.path
+    draft.put_xpath("document_kind", document_kind, path)
+
+
+def _dates(top: Node, kind: str) -> None:
+    due = ("cbc:DueDate",) if kind == "Invoice" else ("cac:PaymentMeans", "cbc:PaymentDueDate")
+    for name, path in (("issue_date", ("cbc:IssueDate",)), ("due_date", due)):
+        # A credit note may name a date for each of several means of payment.
+        node = top.first(*path) if len(path) > 1 else top.child(*path)
+        printed = None if node is None else node.value()
+        if node is None or printed is None:
+            continue
+        value = xml_date(printed)
+        if value is None:
+            top.draft.review(
+                "INVALID_DATE", f"{node.path} is no date of the calendar (YYYY-MM-DD)", name
+            )
+            continue
+        top.draft.put_xpath(name, value, node.path, printed)
+
+
+def _seller(top: Node) -> None:
+    draft = top.draft
+    party = top.child("cac:AccountingSupplierParty", "cac:Party")
+    if party is None:
+        return
+    legal = party.child("cac:PartyLegalEntity", "cbc:RegistrationName")
+    trading = party.child("cac:PartyName", "cbc:Name")
+    legal_name = None if legal is None else legal.value()
+    trading_name = None if trading is None else trading.value()
+    if legal is not None and legal_name is not None:
+        draft.put_xpath("seller", legal_name, legal.path)
+    elif trading is not None and trading_name is not None:
+        draft.put_xpath("seller", trading_name, trading.path)
+    if trading is not None and trading_name not in (None, draft.text("seller")):
+        draft.put_xpath("seller_trading_name", trading_name, trading.path)
+    _put_text(party.child("cac:PartyLegalEntity", "cbc:CompanyID"), "seller_legal_id")
+    for scheme in party.children("cac:PartyTaxScheme"):
+        if scheme.text("cac:TaxScheme", "cbc:ID") == "VAT" and "seller_vat_id" not in draft.fields:
+            _put_text(scheme.child("cbc:CompanyID"), "seller_vat_id")
+
+
+def _buyer(top: Node) -> None:
+    party = top.child("cac:AccountingCustomerParty", "cac:Party")
+    if party is not None:
+        _put_text(party.child("cac:PartyName", "cbc:Name"), "buyer")
+        # BT-44 is the registered name where there is one.
+        _put_text(party.child("cac:PartyLegalEntity", "cbc:RegistrationName"), "buyer")
+
+
+def _totals(top: Node) -> None:
+    draft = top.draft
+    currency = draft.text("currency")
+    total = top.child("cac:LegalMonetaryTotal")
+    if total is not None:
+        for name, element in _TOTALS:
+            node = total.child(element)
+            if node is not None:
+                put_amount(node, name)
+                require_currency(node, currency)
+    tax_currency = draft.text("tax_currency")
+    taxes = top.children("cac:TaxTotal")
+    for tax in taxes:
+        amount = tax.child("cbc:TaxAmount")
+        if amount is None:
+            continue
+        printed = amount.element.get("currencyID")
+        accounting = printed != currency and printed == tax_currency
+        name = "tax_amount_in_tax_currency" if accounting else "tax_amount"
+        if name in draft.fields:
+            draft.reject(
+                "DUPLICATE_ELEMENT",
+                f"{tax.path} is a second VAT total in one currency; ask for a corrected invoice",
+                name,
+            )
+        put_amount(amount, name)
+        if not accounting:
+            require_currency(amount, currency)
+    vat_breakdown(top, taxes)
+
+
+def _payment(top: Node) -> None:
+    draft = top.draft
+    means = payment_means(top)
+    accounts: list[FieldValue] = []
+    for node in top.walk("cac:PaymentMeans", "cac:PayeeFinancialAccount", "cbc:ID"):
+        account = node.value()
+        if account is not None and account not in accounts:
+            accounts.append(account)
+            draft.put_xpath("payee_accounts", accounts, node.path, account)
+    draft.fields.setdefault("payee_accounts", accounts)
+    draft.put_xpath("payment_means", means, f"{top.path}/cac:PaymentMeans")
+    iban = first_iban([str(account) for account in accounts], draft)
+    if iban is not None:
+        draft.put("iban", iban, draft.evidence["payee_accounts"])
+    addresses = find_addresses(" ".join(str(account) for account in accounts))[0]
+    for address in addresses:
+        report_checksum(draft, address)
+    if len(addresses) == 1:
+        draft.put("pay_to_address", addresses[0], draft.evidence["payee_accounts"])
+
+
+def _deception(root: etree._Element, draft: Draft) -> None:
+    # Longer texts are base64 of attachments, which are not opened.
+    texts = " ".join(str(text) for text in root.itertext() if len(text) < 20_000)
+    for code, message in deceptive(texts):
+        draft.review(code, message)

@@ -1,0 +1,157 @@
+"""Owns what a reading is: outcome, findings, fields and their evidence. Must never hold an amount
+as a number: decimal strings only, exactly as the document means them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+FieldValue: TypeAlias = "str | int | bool | list[FieldValue] | dict[str, FieldValue] | None"
+"""Amounts and rates are decimal strings, dates ISO 8601, absent values None."""
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""Left, top, right, bottom in ten-thousandths of the page's width and height, from its top left."""
+
+
+class Outcome(StrEnum):
+    """Speaks of the reading alone. Whether the invoice may be paid is the policy's question."""
+
+    ACCEPTED = "accepted"
+    REVIEW = "review"
+    REJECTED = "rejected"
+
+
+class Severity(StrEnum):
+    """What a finding does to the outcome: nothing, at least review, rejected."""
+
+    NOTE = "note"
+    REVIEW = "review"
+    REJECT = "reject"
+
+
+class Source(StrEnum):
+    """How `Evidence.location` is to be read."""
+
+    XPATH = "xpath"
+    PAGE = "page"
+    LINE = "line"
+    POINTER = "pointer"
+    """A JSON pointer, RFC 6901."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a person or a policy should know. `code` is stable, `message` says what to do."""
+
+    code: str
+    message: str
+    field: str | None
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a field stands in the document. `text` is what is printed there, shortened.
+
+    `page` counts from 1. `location` is an XPath, a JSON pointer, or `line 7` / `page 1, line 7`.
+    """
+
+    field: str
+    source: Source
+    location: str
+    text: str
+    page: int | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One document, read. Field names: EN 16931 as in `docs/documents.md`; accepted means that every
+    field a payment needs was read with evidence and nothing contradicts.
+    """
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    fields: Mapping[str, FieldValue]
+    evidence: tuple[Evidence, ...]
+    document_sha256: str
+    format: str
+    media_type: str
+
+    def has(self, code: str) -> bool:
+        """Whether a finding of that code was made."""
+        return any(finding.code == code for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The wire and storage shape: evidence keyed by field, enums as their values."""
+        return {
+            "outcome": self.outcome.value,
+            "findings": [
+                {
+                    "code": finding.code,
+                    "severity": finding.severity.value,
+                    "field": finding.field,
+                    "message": finding.message,
+                }
+                for finding in self.findings
+            ],
+            "fields": dict(self.fields),
+            "evidence": {
+                item.field: {
+                    "source": item.source.value,
+                    "location": item.location,
+                    "text": item.text,
+                    "page": item.page,
+                    "box": None if item.box is None else list(item.box),
+                }
+                for item in self.evidence
+            },
+            "document_sha256": self.document_sha256,
+            "format": self.format,
+            "media_type": self.media_type,
+        }
+
+
+def reading_from_json(data: Mapping[str, Any]) -> Reading:
+    """Inverse of `Reading.to_json`. Raises KeyError, TypeError or ValueError on another shape."""
+    return Reading(
+        outcome=Outcome(data["outcome"]),
+        findings=tuple(
+            Finding(item["code"], item["message"], item["field"], Severity(item["severity"]))
+            for item in data["findings"]
+        ),
+        fields=data["fields"],
+        evidence=tuple(
+            Evidence(
+                field=field,
+                source=Source(item["source"]),
+                location=item["location"],
+                text=item["text"],
+                page=item["page"],
+                box=None if item["box"] is None else _box(item["box"]),
+            )
+            for field, item in data["evidence"].items()
+        ),
+        document_sha256=data["document_sha256"],
+        format=data["format"],
+        media_type=data["media_type"],
+    )
+
+
+def refusal(
+    code: str,
+    message: str,
+    *,
+    document_sha256: str,
+    format: str = "unknown",
+    media_type: str = "application/octet-stream",
+) -> Reading:
+    """A rejected reading without fields, for a document that could not be opened at all."""
+    finding = Finding(code, message, None, Severity.REJECT)
+    return Reading(Outcome.REJECTED, (finding,), {}, (), document_sha256, format, media_type)
+
+
+def _box(values: list[int]) -> Box:
+    left, top, right, bottom = values
+    return left, top, right, bottom

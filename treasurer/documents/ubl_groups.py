@@ -1,0 +1,136 @@
+"""Owns the repeated groups of a UBL invoice: VAT breakdown, payment means, lines, attachments."""
+
+from pathlib import PurePosixPath
+
+from treasurer.documents.draft import Refused
+from treasurer.documents.limits import Limits
+from treasurer.documents.reading import FieldValue
+from treasurer.documents.xml import Node
+from treasurer.documents.xml_amounts import decimal_text
+
+_ATTACHMENTS = frozenset(
+    {
+        "application/pdf", "image/png", "image/jpeg", "text/csv", "application/xml", "text/xml",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.oasis.opendocument.spreadsheet",
+    }
+)  # fmt: skip
+"""EN 16931 BR-CL-24, and XML as XRechnung allows it."""
+_EXECUTABLE = frozenset(
+    {
+        ".exe", ".com", ".bat", ".cmd", ".scr", ".pif", ".msi", ".dll", ".js", ".jse", ".vbs", ".vbe",
+        ".wsf", ".hta", ".ps1", ".jar", ".lnk", ".sh", ".app", ".cpl", ".reg", ".docm", ".xlsm",
+    }
+)  # fmt: skip
+
+
+def vat_breakdown(top: Node, taxes: list[Node]) -> None:
+    """BG-23, from the one VAT total that has categories."""
+    rows: list[FieldValue] = []
+    for tax in taxes:
+        for subtotal in tax.children("cac:TaxSubtotal"):
+            category = subtotal.child("cac:TaxCategory")
+            rows.append(
+                {
+                    "category": None if category is None else category.text("cbc:ID"),
+                    "rate": None
+                    if category is None
+                    else decimal_text(category.child("cbc:Percent")),
+                    "taxable": decimal_text(subtotal.child("cbc:TaxableAmount")),
+                    "tax": decimal_text(subtotal.child("cbc:TaxAmount")),
+                    "exemption": None if category is None else _exemption(category),
+                }
+            )
+    top.draft.put_xpath("vat_breakdown", rows, f"{top.path}/cac:TaxTotal/cac:TaxSubtotal")
+
+
+def _exemption(category: Node) -> FieldValue:
+    reason = category.first("cbc:TaxExemptionReason")
+    printed = None if reason is None else reason.value()
+    return printed or category.text("cbc:TaxExemptionReasonCode")
+
+
+def payment_means(top: Node) -> list[FieldValue]:
+    """BG-16, one row a `PaymentMeans`."""
+    rows: list[FieldValue] = []
+    for means in top.children("cac:PaymentMeans"):
+        code = means.child("cbc:PaymentMeansCode")
+        references = means.children("cbc:PaymentID")
+        account = "cac:PayeeFinancialAccount"
+        rows.append(
+            {
+                "code": None if code is None else code.value(),
+                "name": None if code is None else code.element.get("name"),
+                "account": means.text(account, "cbc:ID"),
+                "account_name": means.text(account, "cbc:Name"),
+                "bic": means.text(account, "cac:FinancialInstitutionBranch", "cbc:ID"),
+                "reference": references[0].value() if references else None,
+                "card": means.text("cac:CardAccount", "cbc:PrimaryAccountNumberID"),
+                "mandate": means.text("cac:PaymentMandate", "cbc:ID"),
+                "payer_account": means.text(
+                    "cac:PaymentMandate", "cac:PayerFinancialAccount", "cbc:ID"
+                ),
+            }
+        )
+    return rows
+
+
+def lines(top: Node, element: str, quantity: str, limits: Limits) -> None:
+    """BG-25. `quantity` is `Invoiced` or `Credited`. Raises Refused over the line limit."""
+    found = top.children(element)
+    if len(found) > limits.invoice_lines:
+        raise Refused(
+            "TOO_MANY_LINES", f"more than {limits.invoice_lines} lines; split the invoice"
+        )
+    rows: list[FieldValue] = []
+    for index, line in enumerate(found):
+        rows.append(_line(line, element, quantity))
+        top.draft.put_xpath(f"lines[{index}]", None, line.path, line.text("cbc:ID"))
+        del top.draft.fields[f"lines[{index}]"]
+    top.draft.put_xpath("lines", rows, f"{top.path}/{element}")
+    top.draft.put_xpath("line_count", len(rows), f"{top.path}/{element}")
+
+
+def _line(line: Node, element: str, quantity: str) -> dict[str, FieldValue]:
+    amount = line.child(f"cbc:{quantity}Quantity")
+    category = line.child("cac:Item", "cac:ClassifiedTaxCategory")
+    row: dict[str, FieldValue] = {
+        "id": line.text("cbc:ID"),
+        "name": line.text("cac:Item", "cbc:Name"),
+        "quantity": decimal_text(amount),
+        "unit": None if amount is None else amount.element.get("unitCode"),
+        "net_amount": decimal_text(line.child("cbc:LineExtensionAmount")),
+        "price": decimal_text(line.child("cac:Price", "cbc:PriceAmount")),
+        "base_quantity": decimal_text(line.child("cac:Price", "cbc:BaseQuantity")),
+        "vat_category": None if category is None else category.text("cbc:ID"),
+        "vat_rate": None if category is None else decimal_text(category.child("cbc:Percent")),
+    }
+    adjustments = len(line.children("cac:AllowanceCharge"))
+    if adjustments:
+        row["allowance_charge"] = adjustments
+    below = line.children(f"cac:Sub{element.removeprefix('cac:')}")
+    if below:
+        row["sub_lines"] = len(below)
+    return row
+
+
+def attachments(top: Node) -> None:
+    """How many files are embedded. None is opened; one that could run rejects the document."""
+    embedded = list(
+        top.walk(
+            "cac:AdditionalDocumentReference",
+            "cac:Attachment",
+            "cbc:EmbeddedDocumentBinaryObject",
+        )
+    )
+    top.draft.put_xpath("attachments", len(embedded), f"{top.path}/cac:AdditionalDocumentReference")
+    for node in embedded:
+        suffix = PurePosixPath(node.element.get("filename", "").lower()).suffix
+        if suffix in _EXECUTABLE:
+            top.draft.reject(
+                "EXECUTABLE_ATTACHMENT", f"{node.path} is a program; ask for the invoice without it"
+            )
+        elif node.element.get("mimeCode", "").lower() not in _ATTACHMENTS:
+            top.draft.note(
+                "ATTACHMENT_TYPE", f"{node.path} has a type that EN 16931 does not know; not opened"
+            )

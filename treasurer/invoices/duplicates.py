@@ -1,0 +1,104 @@
+"""Owns what makes two invoices of a payee one. Pure; must never decide on a supplier's good faith.
+
+Exact: the same canonical number, or the same bytes. Near: a number that looks alike, or a variant of
+one with an amount within one percent. Exact ones end as duplicates, near ones wait for a person.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from treasurer.documents.reading import Severity
+from treasurer.invoices.model import InvoiceFinding, InvoiceState
+from treasurer.invoices.numbers import is_variant, looks_equal, number_key
+from treasurer.kernel.ids import InvoiceId
+from treasurer.kernel.money import Asset
+
+DUPLICATE_INVOICE = "DUPLICATE_INVOICE"
+DUPLICATE_DOCUMENT = "DUPLICATE_DOCUMENT"
+NEAR_DUPLICATE_INVOICE = "NEAR_DUPLICATE_INVOICE"
+DOCUMENT_SEEN_BEFORE = "DOCUMENT_SEEN_BEFORE"
+EXACT = frozenset({DUPLICATE_INVOICE, DUPLICATE_DOCUMENT})
+
+
+class DuplicateKind(StrEnum):
+    EXACT = "exact"
+    NEAR = "near"
+    SEEN = "seen"
+    """The same bytes wait for review: sending them again is judged by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """Of an invoice, what duplicates are told by. The number belongs to one payee."""
+
+    id: InvoiceId
+    state: InvoiceState
+    document_sha256: bytes
+    invoice_number: str | None
+    currency: Asset | None
+    payable_amount_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """An earlier invoice that this one repeats, and by what one can tell."""
+
+    invoice_id: InvoiceId
+    kind: DuplicateKind
+    code: str
+    reason: str
+
+    def finding(self) -> InvoiceFinding:
+        """Exact and near ones stop the invoice; a document seen before is a note."""
+        severity = Severity.NOTE if self.kind is DuplicateKind.SEEN else Severity.REVIEW
+        field = "invoice_number" if self.code != DUPLICATE_DOCUMENT else None
+        return InvoiceFinding(self.code, self.reason, field, severity, self.invoice_id)
+
+
+def find_duplicates(invoice: Comparable, others: Iterable[Comparable]) -> tuple[Duplicate, ...]:
+    """What `invoice` repeats among `others`: of the same payee, or of the same bytes. One each."""
+    found = (_compare(invoice, other) for other in others if other.id != invoice.id)
+    return tuple(duplicate for duplicate in found if duplicate is not None)
+
+
+def _compare(invoice: Comparable, other: Comparable) -> Duplicate | None:
+    if other.state in (InvoiceState.REJECTED, InvoiceState.DUPLICATE):
+        return None
+    in_review = other.state is InvoiceState.NEEDS_REVIEW
+    if other.document_sha256 == invoice.document_sha256:
+        kind = DuplicateKind.SEEN if in_review else DuplicateKind.EXACT
+        code = DOCUMENT_SEEN_BEFORE if in_review else DUPLICATE_DOCUMENT
+        return Duplicate(other.id, kind, code, "the very same document was submitted before")
+    number, known = invoice.invoice_number, other.invoice_number
+    if number is None or known is None:
+        return None
+    if number_key(number) == number_key(known):
+        if in_review:
+            return _near(other, f"another document of the number {known} waits for review")
+        return Duplicate(
+            other.id,
+            DuplicateKind.EXACT,
+            DUPLICATE_INVOICE,
+            f"this payee's invoice {known} is here already",
+        )
+    if looks_equal(number, known):
+        return _near(other, f"the number only looks like {known}, which is here already")
+    if is_variant(number, known) and _amounts_agree(invoice, other):
+        return _near(other, f"the number is a variant of {known}, with the same amount")
+    return None
+
+
+def _near(other: Comparable, reason: str) -> Duplicate:
+    return Duplicate(other.id, DuplicateKind.NEAR, NEAR_DUPLICATE_INVOICE, reason)
+
+
+def _amounts_agree(left: Comparable, right: Comparable) -> bool:
+    """Within one percent of the larger, in whole units whatever the currency: USD and USDC are near."""
+    if left.currency is None or right.currency is None:
+        return False
+    if left.payable_amount_minor is None or right.payable_amount_minor is None:
+        return False
+    first = left.payable_amount_minor * right.currency.base_units
+    second = right.payable_amount_minor * left.currency.base_units
+    return abs(first - second) * 100 <= max(first, second)

@@ -1,0 +1,61 @@
+"""Owns the look at the master and at earlier invoices on which an assessment rests.
+
+Must never be skipped by a caller that stores a reading: what an agent saw may have changed since.
+"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from treasurer.documents.reading import Reading
+from treasurer.invoices import store
+from treasurer.invoices.assessment import Assessment, assess
+from treasurer.invoices.duplicates import Comparable, find_duplicates
+from treasurer.invoices.matching import Match, claim_of, match
+from treasurer.invoices.model import Invoice
+from treasurer.invoices.terms import terms_of
+from treasurer.kernel.ids import OrganizationId
+from treasurer.payees import store as payees
+
+
+async def judge(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    invoice: Invoice,
+    reading: Reading,
+    *,
+    lock: bool,
+) -> Assessment:
+    """Match the payee, look for duplicates, assess. With `lock` the payee's row is held until the
+    commit: whoever reads another invoice of that payee waits, and then sees this one.
+    """
+    terms, term_findings = terms_of(reading.fields)
+    matched = await match_payee(connection, organization_id, reading)
+    payee_id = matched.payee.id if matched.payee else None
+    if payee_id and lock:
+        await payees.get_payee(connection, organization_id, payee_id, lock=True)
+    comparable = Comparable(
+        id=invoice.id,
+        state=invoice.state,
+        document_sha256=invoice.document_sha256,
+        invoice_number=terms.invoice_number,
+        currency=terms.currency,
+        payable_amount_minor=terms.payable_amount_minor,
+    )
+    others = await store.others(connection, organization_id, comparable, payee_id)
+    duplicates = find_duplicates(comparable, others)
+    return assess(reading, terms, term_findings, matched, duplicates)
+
+
+async def match_payee(
+    connection: AsyncConnection, organization_id: OrganizationId, reading: Reading
+) -> Match:
+    """Whom in the master the document means, by all the marks that it prints."""
+    claim = claim_of(reading.fields)
+    candidates = await payees.candidates(
+        connection,
+        organization_id,
+        names=claim.names,
+        vat_id=claim.vat_id,
+        ibans=claim.ibans,
+        addresses=claim.addresses,
+    )
+    return match(claim, candidates)

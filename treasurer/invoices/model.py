@@ -1,0 +1,104 @@
+"""Owns what an invoice is and how its state may move. Pure; must never hold an amount as a fraction.
+
+received → reading → needs_review | duplicate | rejected | proposed → paid | credited. An invoice that
+was read and stays in `reading` is the only one that may be proposed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from treasurer.documents.reading import Severity
+from treasurer.kernel.errors import InvariantViolated
+from treasurer.kernel.ids import InvoiceId, PayeeId, UserId
+from treasurer.kernel.money import Asset
+
+
+class InvoiceState(StrEnum):
+    RECEIVED = "received"
+    READING = "reading"
+    NEEDS_REVIEW = "needs_review"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    PROPOSED = "proposed"
+    PAID = "paid"
+    CREDITED = "credited"
+
+
+_S = InvoiceState
+LEGAL: Mapping[InvoiceState, frozenset[InvoiceState]] = {
+    _S.RECEIVED: frozenset({_S.READING}),
+    _S.READING: frozenset({_S.NEEDS_REVIEW, _S.DUPLICATE, _S.REJECTED, _S.PROPOSED}),
+    _S.NEEDS_REVIEW: frozenset(),
+    _S.DUPLICATE: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.PROPOSED: frozenset({_S.PAID, _S.CREDITED}),
+    _S.PAID: frozenset(),
+    _S.CREDITED: frozenset(),
+}
+
+UNREAD = frozenset({_S.RECEIVED, _S.READING})
+"""States in which a reading may still be recorded; a repeated job finds another state and ends."""
+
+
+def require_legal(before: InvoiceState, after: InvoiceState) -> None:
+    """Raise InvariantViolated unless an invoice may move from `before` to `after`."""
+    if after not in LEGAL[before]:
+        raise InvariantViolated("INVOICE_TRANSITION", f"an invoice never goes {before} → {after}")
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFinding:
+    """What intake found. `other_invoice_id` names the invoice that a duplicate resembles."""
+
+    code: str
+    message: str
+    field: str | None
+    severity: Severity
+    other_invoice_id: InvoiceId | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        return {
+            "code": self.code,
+            "message": self.message,
+            "field": self.field,
+            "severity": self.severity.value,
+            "other_invoice_id": str(self.other_invoice_id) if self.other_invoice_id else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """A received document and what was read of it. Amounts are base units of `currency`; None until
+    read. The payee is a match in the master, never the document's own word.
+    """
+
+    id: InvoiceId
+    state: InvoiceState
+    channel: str
+    document_sha256: bytes
+    media_type: str
+    filename: str | None
+    submitted_by: UserId
+    received_at: datetime
+    findings: tuple[InvoiceFinding, ...]
+    payee_id: PayeeId | None = None
+    payee_code: str | None = None
+    payee_name: str | None = None
+    invoice_number: str | None = None
+    issue_date: date | None = None
+    due_date: date | None = None
+    currency: Asset | None = None
+    payable_amount_minor: int | None = None
+    open_amount_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """The bytes as received. `media_type` is the sender's word; serve it as an attachment."""
+
+    content: bytes
+    media_type: str
+    filename: str | None
+    sha256: bytes

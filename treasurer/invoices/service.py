@@ -1,0 +1,260 @@
+"""Owns the use cases of invoices: receiving documents, showing them, recording what was read.
+
+Must never believe a reader about payee or duplicates: both are found here, under the payee's lock,
+so that of two documents of one invoice only the first that is read can be proposed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from treasurer.audit import store as audit
+from treasurer.audit.model import AuditEvent
+from treasurer.db.engine import Database
+from treasurer.db.jobs import JobQueue
+from treasurer.documents.limits import Limits
+from treasurer.documents.reading import Reading, Severity
+from treasurer.identity import idempotency as keys
+from treasurer.invoices import store
+from treasurer.invoices.assessment import Assessment, proposal_digest
+from treasurer.invoices.duplicates import DOCUMENT_SEEN_BEFORE, EXACT
+from treasurer.invoices.judging import judge, match_payee
+from treasurer.invoices.matching import Match
+from treasurer.invoices.model import (
+    UNREAD,
+    Invoice,
+    InvoiceDocument,
+    InvoiceFinding,
+    InvoiceState,
+    require_legal,
+)
+from treasurer.invoices.submission import require_channel, submitted_document
+from treasurer.kernel.clock import Clock
+from treasurer.kernel.digest import Canonical
+from treasurer.kernel.errors import InvalidInput, NotFound
+from treasurer.kernel.ids import InvoiceId, NewId
+from treasurer.kernel.organization import Permission, Principal
+
+PAGE_MOST = 200
+ACCEPTED_STATUS = 202
+"""What the first request with an idempotency key is answered, and so every repetition."""
+
+_SEEN_BEFORE = InvoiceFinding(
+    DOCUMENT_SEEN_BEFORE, "the very same document was submitted before", None, Severity.NOTE
+)
+
+
+class InvoiceService:
+    def __init__(
+        self, *, database: Database, jobs: JobQueue, clock: Clock, new_id: NewId, limits: Limits
+    ) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._clock = clock
+        self._new_id = new_id
+        self._limits = limits
+
+    async def receive(
+        self,
+        principal: Principal,
+        *,
+        content: bytes,
+        filename: str | None,
+        media_type: str | None,
+        channel: str,
+        idempotency: keys.IdempotencyClaim | None = None,
+    ) -> Invoice:
+        """Store a document as a received invoice, with its job and audit event, in one transaction.
+
+        With a claimed idempotency key, a repetition returns the first request's invoice as it stands
+        now and stores nothing. Raises InvalidInput DOCUMENT_EMPTY or DOCUMENT_TOO_LARGE.
+        """
+        principal.require(Permission.INVOICES_SUBMIT)
+        require_channel(channel)
+        document = submitted_document(
+            content, filename=filename, media_type=media_type, limits=self._limits
+        )
+        organization_id, now = principal.organization_id, self._clock()
+        invoice_id = InvoiceId(self._new_id())
+        async with self._database.unit(organization_id) as connection:
+            if idempotency is not None:
+                replay = await keys.claim(
+                    connection,
+                    idempotency,
+                    status=ACCEPTED_STATUS,
+                    resource_id=invoice_id,
+                    now=now,
+                )
+                if replay is not None:
+                    first = InvoiceId(replay.resource_id)
+                    return _required(await store.get(connection, organization_id, first))
+            findings = await store.receive(
+                connection,
+                organization_id,
+                invoice_id=invoice_id,
+                document=document,
+                channel=channel,
+                submitted_by=principal.user_id,
+                seen_before=_SEEN_BEFORE,
+                now=now,
+            )
+            payload: dict[str, Canonical] = {
+                "channel": channel,
+                "document_sha256": document.sha256.hex(),
+                "bytes": len(content),
+            }
+            await self._record(connection, principal, invoice_id, "invoice.received", payload)
+            await self._jobs.defer(
+                connection,
+                "read_invoice",
+                organization_id=str(organization_id),
+                invoice_id=str(invoice_id),
+            )
+        return Invoice(
+            id=invoice_id,
+            state=InvoiceState.RECEIVED,
+            channel=channel,
+            document_sha256=document.sha256,
+            media_type=document.media_type,
+            filename=document.filename,
+            submitted_by=principal.user_id,
+            received_at=now,
+            findings=findings,
+        )
+
+    async def get(self, principal: Principal, invoice_id: InvoiceId) -> Invoice:
+        """One invoice. Raises NotFound."""
+        principal.require(Permission.TREASURY_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            return _required(await store.get(connection, principal.organization_id, invoice_id))
+
+    async def page(
+        self,
+        principal: Principal,
+        before: InvoiceId | None = None,
+        most: int = 50,
+        state: InvoiceState | None = None,
+    ) -> list[Invoice]:
+        """Newest first; the next page is `before` the last id of this one."""
+        principal.require(Permission.TREASURY_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            return await store.page(
+                connection,
+                principal.organization_id,
+                before=before,
+                most=max(1, min(most, PAGE_MOST)),
+                state=state,
+            )
+
+    async def document(self, principal: Principal, invoice_id: InvoiceId) -> InvoiceDocument:
+        """The bytes as received: a stranger's, so never serve them inline. Raises NotFound."""
+        principal.require(Permission.TREASURY_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            found = await store.document(connection, principal.organization_id, invoice_id)
+        if found is None:
+            raise _not_found()
+        return found
+
+    async def reading(
+        self, principal: Principal, invoice_id: InvoiceId
+    ) -> Mapping[str, Any] | None:
+        """What was read, with evidence, in `Reading.to_json`'s shape and with `read_by`; None before."""
+        principal.require(Permission.TREASURY_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            return await store.reading(connection, principal.organization_id, invoice_id)
+
+    async def match(self, principal: Principal, reading: Reading) -> Match:
+        """Whom in the payee master `reading` means. Advisory, as `assess`."""
+        principal.require(Permission.TREASURY_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            return await match_payee(connection, principal.organization_id, reading)
+
+    async def assess(
+        self, principal: Principal, invoice_id: InvoiceId, reading: Reading
+    ) -> Assessment:
+        """What recording `reading` would lead to now. Advisory: `record_reading` decides again."""
+        principal.require(Permission.TREASURY_READ)
+        organization_id = principal.organization_id
+        async with self._database.unit(organization_id) as connection:
+            invoice = _required(await store.get(connection, organization_id, invoice_id))
+            return await judge(connection, organization_id, invoice, reading, lock=False)
+
+    async def record_reading(
+        self, principal: Principal, invoice_id: InvoiceId, reading: Reading, *, read_by: str
+    ) -> Invoice:
+        """Store what was read and move the invoice: needs_review, duplicate, rejected, or `reading`
+        when it is ready to be proposed. An invoice that has left `reading` is returned as it is, so
+        that a repeated job changes nothing. `read_by` names the reader for the audit log.
+        """
+        principal.require(Permission.INVOICES_SUBMIT)
+        organization_id = principal.organization_id
+        async with self._database.unit(organization_id) as connection:
+            invoice = _required(await store.get(connection, organization_id, invoice_id, lock=True))
+            if invoice.state not in UNREAD:
+                return invoice
+            if reading.document_sha256 != invoice.document_sha256.hex():
+                raise InvalidInput(
+                    "READING_OF_ANOTHER_DOCUMENT", "record a reading of the invoice's own document"
+                )
+            assessment = await judge(connection, organization_id, invoice, reading, lock=True)
+            if invoice.state is InvoiceState.RECEIVED:
+                require_legal(invoice.state, InvoiceState.READING)
+            if assessment.state is not InvoiceState.READING:
+                require_legal(InvoiceState.READING, assessment.state)
+            await store.record(
+                connection, organization_id, invoice_id, reading, assessment, read_by=read_by
+            )
+            payload: dict[str, Canonical] = {
+                "state": assessment.state.value,
+                "read_by": read_by,
+                "findings": [finding.code for finding in assessment.findings],
+                "proposal_digest": proposal_digest(invoice_id, reading, assessment),
+            }
+            await self._record(connection, principal, invoice_id, "invoice.read", payload)
+            return _required(await store.get(connection, organization_id, invoice_id))
+
+    async def set_aside(
+        self, principal: Principal, invoice_id: InvoiceId, finding: InvoiceFinding
+    ) -> Invoice:
+        """Stop a read invoice that could not be proposed: duplicate when `finding` says so, else
+        needs_review. An invoice that has left `reading` is returned as it is.
+        """
+        principal.require(Permission.INVOICES_SUBMIT)
+        organization_id = principal.organization_id
+        state = InvoiceState.DUPLICATE if finding.code in EXACT else InvoiceState.NEEDS_REVIEW
+        async with self._database.unit(organization_id) as connection:
+            invoice = _required(await store.get(connection, organization_id, invoice_id, lock=True))
+            if invoice.state is not InvoiceState.READING:
+                return invoice
+            require_legal(invoice.state, state)
+            await store.set_aside(connection, organization_id, invoice_id, state, finding)
+            payload: dict[str, Canonical] = {"state": state.value, "findings": [finding.code]}
+            await self._record(connection, principal, invoice_id, "invoice.set_aside", payload)
+            return _required(await store.get(connection, organization_id, invoice_id))
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        invoice_id: InvoiceId,
+        kind: str,
+        payload: Mapping[str, Canonical],
+    ) -> None:
+        await audit.append(
+            connection,
+            principal.organization_id,
+            [AuditEvent("invoice", invoice_id, kind, payload, principal.user_id)],
+            now=self._clock(),
+            new_id=self._new_id,
+        )
+
+
+def _required(invoice: Invoice | None) -> Invoice:
+    if invoice is None:
+        raise _not_found()
+    return invoice
+
+
+def _not_found() -> NotFound:
+    return NotFound("INVOICE_NOT_FOUND", "no invoice of that id is here")

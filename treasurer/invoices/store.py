@@ -1,0 +1,329 @@
+"""Owns the SQL of invoices and their documents. Must never store a document without its invoice."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from treasurer.documents.reading import Reading, Severity
+from treasurer.invoices.assessment import Assessment
+from treasurer.invoices.duplicates import Comparable
+from treasurer.invoices.model import Invoice, InvoiceDocument, InvoiceFinding, InvoiceState
+from treasurer.invoices.numbers import number_key, number_skeleton
+from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId, UserId
+from treasurer.kernel.money import Asset
+
+_COLUMNS = """i.id, i.state, i.channel, i.document_sha256, d.media_type, d.filename, i.submitted_by,
+    i.received_at, i.findings, i.payee_id, y.code AS payee_code, y.name AS payee_name,
+    i.invoice_number, i.issue_date, i.due_date, i.currency, i.currency_decimals,
+    i.payable_amount_minor, i.open_amount_minor"""
+_JOINS = """FROM invoices i
+    JOIN documents d ON d.organization_id = i.organization_id AND d.sha256 = i.document_sha256
+    LEFT JOIN payees y ON y.organization_id = i.organization_id AND y.id = i.payee_id"""
+
+# One statement, one round trip. A document that is here already keeps its first row.
+_RECEIVE = text("""
+    WITH kept AS (
+        INSERT INTO documents (organization_id, sha256, media_type, filename, content, received_at)
+        VALUES (:organization_id, :sha256, :media_type, :filename, :content, :now)
+        ON CONFLICT DO NOTHING),
+    seen AS (
+        SELECT id FROM invoices
+        WHERE organization_id = :organization_id AND document_sha256 = :sha256
+          AND state <> 'rejected'
+        ORDER BY id LIMIT 1)
+    INSERT INTO invoices (organization_id, id, state, channel, document_sha256, submitted_by,
+                          received_at, findings)
+    SELECT :organization_id, :id, 'received', :channel, :sha256, :submitted_by, :now,
+           coalesce((SELECT jsonb_build_array(CAST(:seen_finding AS jsonb)
+                                              || jsonb_build_object('other_invoice_id', seen.id))
+                     FROM seen), '[]')
+    RETURNING findings
+""")
+_ONE = text(f"SELECT {_COLUMNS} {_JOINS} WHERE i.organization_id = :organization_id AND i.id = :id")
+_LOCK = text(f"""
+    SELECT {_COLUMNS} {_JOINS} WHERE i.organization_id = :organization_id AND i.id = :id
+    FOR NO KEY UPDATE OF i
+""")
+_PAGE = text(f"""
+    SELECT {_COLUMNS} {_JOINS} WHERE i.organization_id = :organization_id
+      AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
+      AND (CAST(:state AS text) IS NULL OR i.state = :state)
+    ORDER BY i.id DESC LIMIT :most
+""")
+_DOCUMENT = text("""
+    SELECT d.content, d.media_type, d.filename, d.sha256
+    FROM invoices i
+    JOIN documents d ON d.organization_id = i.organization_id AND d.sha256 = i.document_sha256
+    WHERE i.organization_id = :organization_id AND i.id = :id
+""")
+_READING = text("""
+    SELECT reading FROM invoices WHERE organization_id = :organization_id AND id = :id
+""")
+# Invoices of the same payee whose number has this skeleton, extends it or is its beginning, and
+# those of the same bytes. A row without a payee has not been read yet and was not first.
+_OTHERS = text("""
+    SELECT id, state, document_sha256, invoice_number, currency, currency_decimals,
+           payable_amount_minor
+    FROM invoices
+    WHERE organization_id = :organization_id AND id <> :id AND payee_id = CAST(:payee_id AS uuid)
+      AND (invoice_number_skeleton = ANY(:beginnings)
+           OR invoice_number_skeleton LIKE :extensions)
+      AND state NOT IN ('rejected', 'duplicate')
+    UNION
+    SELECT id, state, document_sha256, invoice_number, currency, currency_decimals,
+           payable_amount_minor
+    FROM invoices
+    WHERE organization_id = :organization_id AND id <> :id AND document_sha256 = :sha256
+      AND state NOT IN ('received', 'rejected', 'duplicate')
+    ORDER BY id LIMIT 50
+""")
+_RECORD = text("""
+    UPDATE invoices
+    SET state = :state, reading = CAST(:reading AS jsonb), findings = CAST(:findings AS jsonb),
+        payee_id = :payee_id, invoice_number = :number, invoice_number_key = :key,
+        invoice_number_skeleton = :skeleton, issue_date = :issue_date, due_date = :due_date,
+        currency = :currency, currency_decimals = :decimals, payable_amount_minor = :amount,
+        open_amount_minor = :amount
+    WHERE organization_id = :organization_id AND id = :id
+""")
+_SET_ASIDE = text("""
+    UPDATE invoices SET state = :state, findings = findings || CAST(:findings AS jsonb)
+    WHERE organization_id = :organization_id AND id = :id
+""")
+
+_BEGINNING = 4
+"""How much longer a variant of a number may be."""
+
+
+async def receive(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    *,
+    invoice_id: InvoiceId,
+    document: InvoiceDocument,
+    channel: str,
+    submitted_by: UserId,
+    seen_before: InvoiceFinding,
+    now: datetime,
+) -> tuple[InvoiceFinding, ...]:
+    """Store blob and row; return `seen_before`, naming the earlier invoice, if the bytes are known."""
+    row = await connection.execute(
+        _RECEIVE,
+        {
+            "organization_id": organization_id,
+            "id": invoice_id,
+            "sha256": document.sha256,
+            "media_type": document.media_type,
+            "filename": document.filename,
+            "content": document.content,
+            "channel": channel,
+            "submitted_by": submitted_by,
+            "seen_finding": orjson.dumps(seen_before.to_json()).decode(),
+            "now": now,
+        },
+    )
+    return _findings(row.scalar_one())
+
+
+async def get(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    invoice_id: InvoiceId,
+    *,
+    lock: bool = False,
+) -> Invoice | None:
+    """One invoice; with `lock`, its row is locked until the commit."""
+    rows = await connection.execute(
+        _LOCK if lock else _ONE, {"organization_id": organization_id, "id": invoice_id}
+    )
+    row = rows.mappings().one_or_none()
+    return _invoice(row) if row else None
+
+
+async def page(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    *,
+    before: InvoiceId | None,
+    most: int,
+    state: InvoiceState | None,
+) -> list[Invoice]:
+    """Newest first, keyset by id."""
+    rows = await connection.execute(
+        _PAGE,
+        {
+            "organization_id": organization_id,
+            "before": before,
+            "most": most,
+            "state": state.value if state else None,
+        },
+    )
+    return [_invoice(row) for row in rows.mappings()]
+
+
+async def document(
+    connection: AsyncConnection, organization_id: OrganizationId, invoice_id: InvoiceId
+) -> InvoiceDocument | None:
+    """The invoice's bytes as received."""
+    rows = await connection.execute(
+        _DOCUMENT, {"organization_id": organization_id, "id": invoice_id}
+    )
+    row = rows.mappings().one_or_none()
+    if row is None:
+        return None
+    return InvoiceDocument(
+        bytes(row["content"]), row["media_type"], row["filename"], bytes(row["sha256"])
+    )
+
+
+async def reading(
+    connection: AsyncConnection, organization_id: OrganizationId, invoice_id: InvoiceId
+) -> dict[str, Any] | None:
+    """The stored reading in its wire shape, None before it is read."""
+    row = await connection.execute(_READING, {"organization_id": organization_id, "id": invoice_id})
+    found: dict[str, Any] | None = row.scalar_one_or_none()
+    return found
+
+
+async def others(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    invoice: Comparable,
+    payee_id: PayeeId | None,
+) -> list[Comparable]:
+    """Read invoices that `invoice` may repeat: of its payee by number, or of the same bytes."""
+    skeleton = number_skeleton(invoice.invoice_number or "")
+    shortest = max(1, len(skeleton) - _BEGINNING)
+    rows = await connection.execute(
+        _OTHERS,
+        {
+            "organization_id": organization_id,
+            "id": invoice.id,
+            "payee_id": payee_id,
+            "sha256": invoice.document_sha256,
+            "beginnings": [skeleton[:end] for end in range(shortest, len(skeleton) + 1)],
+            # A skeleton has letters and digits only, so nothing in it is a pattern.
+            "extensions": f"{skeleton}%" if skeleton else "",
+        },
+    )
+    return [
+        Comparable(
+            id=InvoiceId(row["id"]),
+            state=InvoiceState(row["state"]),
+            document_sha256=bytes(row["document_sha256"]),
+            invoice_number=row["invoice_number"],
+            currency=_asset(row),
+            payable_amount_minor=_integer(row["payable_amount_minor"]),
+        )
+        for row in rows.mappings()
+    ]
+
+
+async def record(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    invoice_id: InvoiceId,
+    reading: Reading,
+    assessment: Assessment,
+    *,
+    read_by: str,
+) -> None:
+    """Write what was read, and by whom. The caller holds the row's lock and has checked the transition."""
+    terms, payee = assessment.terms, assessment.match.payee
+    number = terms.invoice_number
+    await connection.execute(
+        _RECORD,
+        {
+            "organization_id": organization_id,
+            "id": invoice_id,
+            "state": assessment.state.value,
+            "reading": orjson.dumps(reading.to_json() | {"read_by": read_by}).decode(),
+            "findings": _dump(assessment.findings),
+            "payee_id": payee.id if payee else None,
+            "number": number,
+            "key": number_key(number) if number else None,
+            "skeleton": number_skeleton(number) if number else None,
+            "issue_date": terms.issue_date,
+            "due_date": terms.due_date,
+            "currency": terms.currency.symbol if terms.currency else None,
+            "decimals": terms.currency.decimals if terms.currency else None,
+            "amount": terms.payable_amount_minor,
+        },
+    )
+
+
+async def set_aside(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    invoice_id: InvoiceId,
+    state: InvoiceState,
+    finding: InvoiceFinding,
+) -> None:
+    """Move a read invoice out of the way, adding why."""
+    await connection.execute(
+        _SET_ASIDE,
+        {
+            "organization_id": organization_id,
+            "id": invoice_id,
+            "state": state.value,
+            "findings": _dump([finding]),
+        },
+    )
+
+
+def _dump(findings: Sequence[InvoiceFinding]) -> str:
+    return orjson.dumps([finding.to_json() for finding in findings]).decode()
+
+
+def _findings(rows: list[dict[str, str | None]]) -> tuple[InvoiceFinding, ...]:
+    return tuple(
+        InvoiceFinding(
+            code=str(row["code"]),
+            message=str(row["message"]),
+            field=row["field"],
+            severity=Severity(str(row["severity"])),
+            other_invoice_id=_invoice_id(row["other_invoice_id"]),
+        )
+        for row in rows
+    )
+
+
+def _invoice_id(text_: str | None) -> InvoiceId | None:
+    return InvoiceId(UUID(text_)) if text_ else None
+
+
+def _asset(row: RowMapping) -> Asset | None:
+    return Asset(row["currency"], row["currency_decimals"]) if row["currency"] else None
+
+
+def _integer(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _invoice(row: RowMapping) -> Invoice:
+    return Invoice(
+        id=InvoiceId(row["id"]),
+        state=InvoiceState(row["state"]),
+        channel=row["channel"],
+        document_sha256=bytes(row["document_sha256"]),
+        media_type=row["media_type"],
+        filename=row["filename"],
+        submitted_by=UserId(row["submitted_by"]),
+        received_at=row["received_at"],
+        findings=_findings(row["findings"]),
+        payee_id=PayeeId(row["payee_id"]) if row["payee_id"] else None,
+        payee_code=row["payee_code"],
+        payee_name=row["payee_name"],
+        invoice_number=row["invoice_number"],
+        issue_date=row["issue_date"],
+        due_date=row["due_date"],
+        currency=_asset(row),
+        payable_amount_minor=_integer(row["payable_amount_minor"]),
+        open_amount_minor=_integer(row["open_amount_minor"]),
+    )

@@ -1,0 +1,1 @@
+"""What people are told by mail: refusals, settlements, questions and documents to look at."""

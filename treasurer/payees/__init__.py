@@ -1,0 +1,1 @@
+"""Whom an organization pays: the payee master and its verified addresses."""

@@ -1,0 +1,1 @@
+"""Payments: the intent to pay a payee, from proposal to settlement."""

@@ -1,0 +1,114 @@
+"""Owns one decision: facts in, decision out, and the exact bytes that are stored of it.
+
+Must never fetch a fact: all that counts is in the situation.
+
+Proposal and reserve both decide through here, so that what was said to people is what binds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from policy.decision import Decision, Outcome
+from policy.engine import evaluate
+from policy.policy_set import PolicySet
+from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId
+from treasurer.ledger.model import Balance
+from treasurer.payments import store
+from treasurer.payments.facts import (
+    Candidate,
+    Treasury,
+    cash_minor,
+    policy_facts,
+    policy_request,
+)
+from treasurer.prices.feed import Price
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All but the payment itself: policy, treasury, balances and prices, at one instant."""
+
+    policy_set: PolicySet
+    treasury: Treasury
+    balances: Sequence[Balance]
+    prices: Mapping[str, Price]
+    now: datetime
+
+    def available_minor(self, asset: str) -> int:
+        """What all wallets can spend of `asset`, in its base units."""
+        return sum(b.available_minor for b in self.balances if b.asset.symbol == asset)
+
+    def after(self, candidate: Candidate, balances: Sequence[Balance]) -> "Situation":
+        """The situation once `candidate` is in flight: the next decision must see it."""
+        treasury = replace(
+            self.treasury,
+            in_flight_minor=self.treasury.in_flight_minor
+            + candidate.payment.reporting_amount_minor,
+        )
+        return replace(self, treasury=treasury, balances=balances)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision and the exact bytes it was made from."""
+
+    payment_id: PaymentId
+    decision: Decision
+    request: bytes
+    facts: bytes
+
+    @property
+    def ends(self) -> bool:
+        """Denied for good: trying again with the same request would deny again."""
+        return self.decision.outcome is Outcome.DENY and not self.decision.retriable
+
+
+def decide(candidate: Candidate, situation: Situation, available_minor: int) -> Decided:
+    """Evaluate the policy set on this payment. `available_minor` is what its wallet can spend."""
+    request = policy_request(candidate, situation.treasury.reporting, situation.now)
+    facts = policy_facts(
+        candidate,
+        situation.treasury,
+        cash=cash_minor(situation.treasury, situation.balances, situation.prices),
+        available_minor=available_minor,
+        price=situation.prices.get(candidate.payment.asset.symbol),
+        now=situation.now,
+    )
+    decision = evaluate(request, facts, situation.policy_set)
+    return Decided(candidate.payment.id, decision, request.to_json(), facts.to_json())
+
+
+async def store_decisions(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    decided: Sequence[Decided],
+    situation: Situation,
+    *,
+    stage: str,
+    new_id: NewId,
+) -> dict[PaymentId, DecisionId]:
+    """Store decisions with request, facts and policy version; return their ids by payment."""
+    new = [
+        store.NewDecision(
+            id=DecisionId(new_id()),
+            payment_id=one.payment_id,
+            outcome=one.decision.outcome.name,
+            request=one.request,
+            facts=one.facts,
+            decision=one.decision.to_json(),
+        )
+        for one in decided
+    ]
+    if new:
+        await store.insert_decisions(
+            connection,
+            organization_id,
+            new,
+            stage=stage,
+            policy_digest=situation.policy_set.digest,
+            now=situation.now,
+        )
+    return {one.payment_id: one.id for one in new}

@@ -1,0 +1,165 @@
+"""Owns how stored rows and prices become a policy request and its facts. Pure; must never fetch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from policy.facts import DuplicateFact, Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
+from policy.request import PaymentRequest
+from treasurer.kernel.ids import UserId
+from treasurer.kernel.money import Asset, Rate
+from treasurer.kernel.order import ExecutionOrder
+from treasurer.ledger.model import Balance
+from treasurer.payments.model import Payment
+from treasurer.prices.feed import Price
+
+DUPLICATE_FINDINGS: Mapping[str, str] = {
+    "DUPLICATE_INVOICE": "exact",
+    "DUPLICATE_DOCUMENT": "exact",
+    "NEAR_DUPLICATE_INVOICE": "near",
+}
+"""Codes of intake's findings that say an invoice resembles another, and how closely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A payment about to be decided, with the rows that its facts come from."""
+
+    payment: Payment
+    order: ExecutionOrder
+    payee_state: str
+    address: str
+    address_state: str
+    cooling_off_until: datetime | None
+    address_changed_by: UserId
+    invoice_open_minor: int | None
+    invoice_decimals: int | None
+    invoice_findings: Sequence[Mapping[str, object]]
+    reserve_attempts: int
+
+    def barred(self, now: datetime) -> frozenset[UserId]:
+        """Who changed the payee's address within its cooling-off: they do not count (I12)."""
+        if self.cooling_off_until is not None and now < self.cooling_off_until:
+            return frozenset({self.address_changed_by})
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Treasury:
+    """What an organization has and spends; amounts in its reporting currency's base units."""
+
+    reporting: Asset
+    frozen: bool
+    live: bool
+    declared_monthly_burn_minor: int | None
+    outflow_90d_minor: int
+    bank_minor: int
+    in_flight_minor: int
+    settled_24h_minor: int
+
+    @property
+    def burn_monthly_minor(self) -> int | None:
+        """The greater of the declared burn and a third of 90 days; None if neither is known."""
+        observed = self.outflow_90d_minor // 3
+        if self.declared_monthly_burn_minor is None:
+            return observed or None
+        return max(self.declared_monthly_burn_minor, observed)
+
+
+def cash_minor(
+    treasury: Treasury, balances: Sequence[Balance], prices: Mapping[str, Price]
+) -> int | None:
+    """Wallets less holds plus banks, in the reporting currency; None while an asset has no price."""
+    total = treasury.bank_minor
+    for balance in balances:
+        price = prices.get(balance.asset.symbol)
+        if price is None:
+            return None
+        total += price.rate.convert(balance.available_minor, balance.asset, treasury.reporting)
+    return total
+
+
+def reporting_amount(amount_minor: int, asset: Asset, price: Price, reporting: Asset) -> int:
+    """Rounded up: a limit must never see too little."""
+    return price.rate.convert_up(amount_minor, asset, reporting)
+
+
+def policy_request(candidate: Candidate, reporting: Asset, now: datetime) -> PaymentRequest:
+    """What the policy is asked, taken from the order that would be signed."""
+    payment, order = candidate.payment, candidate.order
+    (item,) = order.items
+    return PaymentRequest(
+        organization_id=str(payment.organization_id),
+        payment_id=str(payment.id),
+        invoice_id=str(payment.invoice_id) if payment.invoice_id else None,
+        payee_id=str(payment.payee_id),
+        initiator_id=str(payment.initiator_id),
+        initiator_kind=payment.initiator_kind.value,
+        recipient=item.recipient,
+        chain_id=order.chain_id,
+        token=order.token,
+        asset=payment.asset.symbol,
+        decimals=payment.asset.decimals,
+        amount_minor=item.amount_minor,
+        reporting_currency=reporting.symbol,
+        reporting_amount_minor=payment.reporting_amount_minor,
+        now=now,
+    )
+
+
+def policy_facts(
+    candidate: Candidate,
+    treasury: Treasury,
+    *,
+    cash: int | None,
+    available_minor: int,
+    price: Price | None,
+    now: datetime,
+) -> Facts:
+    """The facts of one decision. `available_minor` and the sums exclude the payment itself."""
+    return Facts(
+        as_of=now,
+        payee=PayeeFact(
+            # The master calls a payee in good standing "active"; the policy asks for "verified".
+            state="verified" if candidate.payee_state == "active" else candidate.payee_state,
+            # An address that was replaced after the order was made is not the verified one.
+            address_state=candidate.address_state
+            if candidate.address == candidate.order.items[0].recipient
+            else "changed",
+            cooling_off_until=candidate.cooling_off_until,
+        ),
+        duplicates=tuple(
+            DuplicateFact(
+                invoice_id=str(finding.get("other_invoice_id", "")),
+                kind=DUPLICATE_FINDINGS[str(finding["code"])],
+                reason=str(finding.get("message", "")),
+            )
+            for finding in candidate.invoice_findings
+            if finding.get("code") in DUPLICATE_FINDINGS
+        ),
+        spent_24h=WindowFact(treasury.in_flight_minor + treasury.settled_24h_minor, now),
+        available_minor=available_minor,
+        invoice_open_minor=_open_in_token(candidate),
+        runway=RunwayFact(cash, treasury.burn_monthly_minor, now),
+        price=None
+        if price is None
+        else PriceFact(
+            asset=price.asset,
+            reporting_currency=price.currency,
+            numerator=price.rate.numerator,
+            denominator=price.rate.denominator,
+            as_of=price.as_of,
+            in_peg_band=price.in_peg_band,
+        ),
+        frozen=treasury.frozen,
+    )
+
+
+def _open_in_token(candidate: Candidate) -> int | None:
+    """What of the invoice is unpaid, at the order's own quote, in the token's base units."""
+    if candidate.invoice_open_minor is None or candidate.invoice_decimals is None:
+        return None
+    quote = candidate.order.quote
+    rate = Rate(quote.rate_numerator, quote.rate_denominator)
+    source = Asset(quote.invoice_currency, candidate.invoice_decimals)
+    return rate.convert(candidate.invoice_open_minor, source, candidate.payment.asset)

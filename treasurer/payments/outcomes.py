@@ -1,0 +1,276 @@
+"""Owns how a payment goes on or ends once it was proposed, with its record and its mails.
+
+Serves approvals as their gate and the saga as its desk. Must never move a payment that is not in the
+state which the caller's event presumes.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from treasurer.audit import store as audit
+from treasurer.audit.model import AuditEvent
+from treasurer.kernel.digest import Canonical
+from treasurer.kernel.errors import InvariantViolated
+from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId, UserId
+from treasurer.notifications.model import NotificationKind
+from treasurer.notifications.service import Outbox
+from treasurer.payments import store
+from treasurer.payments.model import PaymentState, require_legal
+
+
+class PaymentOutcomes:
+    """Transitions of payments, each in its caller's transaction."""
+
+    def __init__(self, *, outbox: Outbox, new_id: NewId) -> None:
+        self._outbox = outbox
+        self._new_id = new_id
+
+    async def approved(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        *,
+        actor: UserId,
+        now: datetime,
+    ) -> None:
+        """The quorum is met: due for reserve at once."""
+        await self._move(
+            connection,
+            organization_id,
+            payment_id,
+            PaymentState.AWAITING_APPROVAL,
+            PaymentState.APPROVED,
+            next_at=now,
+        )
+        await self._record(
+            connection, organization_id, "payment.approved", {payment_id: {}}, now, actor
+        )
+
+    async def pass_on(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        now: datetime,
+        *,
+        explanation: str,
+        decision_id: DecisionId,
+    ) -> None:
+        """Nobody has to be asked: due for reserve, which decides bindingly."""
+        await self._move(
+            connection,
+            organization_id,
+            payment_id,
+            PaymentState.PROPOSED,
+            PaymentState.APPROVED,
+            explanation=explanation,
+            decision_id=decision_id,
+            next_at=now,
+        )
+        await self._record(
+            connection,
+            organization_id,
+            "payment.approved",
+            {payment_id: {"explanation": explanation}},
+            now,
+            None,
+        )
+
+    async def refused(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        *,
+        reason: str,
+        actor: UserId,
+        now: datetime,
+    ) -> None:
+        """Somebody said no; the submitter is told why."""
+        await self.end(
+            connection,
+            organization_id,
+            payment_id,
+            PaymentState.AWAITING_APPROVAL,
+            PaymentState.DENIED,
+            now,
+            explanation=f"Refused by an approver: {reason}",
+            actor=actor,
+        )
+
+    async def expired(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        *,
+        now: datetime,
+    ) -> None:
+        """Nobody completed the quorum in time."""
+        await self.end(
+            connection,
+            organization_id,
+            payment_id,
+            PaymentState.AWAITING_APPROVAL,
+            PaymentState.EXPIRED,
+            now,
+            explanation="Nobody decided in time. Submit the invoice again to ask anew.",
+        )
+
+    async def end(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        before: PaymentState,
+        after: PaymentState,
+        now: datetime,
+        *,
+        explanation: str,
+        decision_id: DecisionId | None = None,
+        actor: UserId | None = None,
+    ) -> None:
+        """Deny or expire: the invoice gets its open amount back and goes to review."""
+        await self._move(
+            connection,
+            organization_id,
+            payment_id,
+            before,
+            after,
+            explanation=explanation,
+            decision_id=decision_id,
+        )
+        await store.release_allocations(connection, organization_id, [payment_id])
+        await self._record(
+            connection,
+            organization_id,
+            f"payment.{after.value}",
+            {payment_id: {"explanation": explanation}},
+            now,
+            actor,
+        )
+        await self._outbox.announce(
+            connection, organization_id, NotificationKind.PAYMENT_REFUSED, [payment_id]
+        )
+
+    async def settled(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        settled: Mapping[PaymentId, tuple[bytes, int]],
+        now: datetime,
+    ) -> None:
+        """(transaction hash, wallet balance after) each; remittance advice goes out."""
+        paid = await store.settle(connection, organization_id, settled, now)
+        events = [
+            self._event(
+                payment_id, "payment.settled", {"transaction_hash": transaction_hash.hex()}, None
+            )
+            for payment_id, (transaction_hash, _) in settled.items()
+        ]
+        events += [
+            AuditEvent("invoice", invoice_id, "invoice.paid", {})
+            for invoice_id, state in paid
+            if state == "paid"
+        ]
+        await audit.append(connection, organization_id, events, now=now, new_id=self._new_id)
+        await self._outbox.announce(
+            connection, organization_id, NotificationKind.PAYMENT_SETTLED, list(settled)
+        )
+
+    async def voided(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        ids: Sequence[PaymentId],
+        *,
+        now: datetime,
+        next_at: datetime,
+    ) -> None:
+        """Their transfer ended without paying: reserve decides afresh at `next_at`."""
+        moved = await store.move_many(
+            connection,
+            organization_id,
+            ids,
+            PaymentState.EXECUTING,
+            PaymentState.APPROVED,
+            next_at=next_at,
+        )
+        if moved != len(ids):
+            raise InvariantViolated("PAYMENT_NOT_EXECUTING", "a voided transfer's payment moved on")
+        await self._record(
+            connection, organization_id, "payment.returned", {id_: {} for id_ in ids}, now, None
+        )
+
+    async def needs_attention(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        ids: Sequence[PaymentId],
+        *,
+        reason: str,
+        now: datetime,
+    ) -> None:
+        """The chain contradicts the books: people decide with evidence."""
+        await store.move_many(
+            connection,
+            organization_id,
+            ids,
+            PaymentState.EXECUTING,
+            PaymentState.NEEDS_ATTENTION,
+        )
+        await self._record(
+            connection,
+            organization_id,
+            "payment.needs_attention",
+            {id_: {"reason": reason} for id_ in ids},
+            now,
+            None,
+        )
+
+    async def _move(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        before: PaymentState,
+        after: PaymentState,
+        *,
+        explanation: str | None = None,
+        decision_id: DecisionId | None = None,
+        next_at: datetime | None = None,
+    ) -> None:
+        require_legal(before, after)
+        moved = await store.move(
+            connection,
+            organization_id,
+            payment_id,
+            before,
+            after,
+            explanation=explanation,
+            decision_id=decision_id,
+            next_at=next_at,
+        )
+        if not moved:
+            raise InvariantViolated("PAYMENT_STATE", f"payment {payment_id} is not {before}")
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        kind: str,
+        payloads: Mapping[PaymentId, Mapping[str, Canonical]],
+        now: datetime,
+        actor: UserId | None,
+    ) -> None:
+        events = [self._event(id_, kind, payload, actor) for id_, payload in payloads.items()]
+        await audit.append(connection, organization_id, events, now=now, new_id=self._new_id)
+
+    @staticmethod
+    def _event(
+        payment_id: PaymentId, kind: str, payload: Mapping[str, Canonical], actor: UserId | None
+    ) -> AuditEvent:
+        return AuditEvent("payment", payment_id, kind, payload, actor)

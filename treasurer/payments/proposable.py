@@ -1,0 +1,65 @@
+"""Owns the SQL by which an invoice becomes a payment. Must never let one invoice be proposed twice."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId, UserId
+from treasurer.kernel.money import Asset
+from treasurer.kernel.organization import PrincipalKind
+
+_LOCK = text("""
+    SELECT i.id, i.state, i.payee_id, i.currency, i.currency_decimals, i.submitted_by,
+        u.kind AS submitter_kind, i.open_amount_minor - coalesce((
+            SELECT sum(a.amount_minor) FROM allocations a
+            WHERE a.organization_id = i.organization_id AND a.invoice_id = i.id
+              AND a.state = 'live'), 0) AS unallocated_minor
+    FROM invoices i
+    JOIN users u ON u.organization_id = i.organization_id AND u.id = i.submitted_by
+    WHERE i.organization_id = :organization_id AND i.id = :id FOR UPDATE OF i
+""")
+_PROPOSED = text("""
+    UPDATE invoices SET state = 'proposed'
+    WHERE organization_id = :organization_id AND id = :id AND state = 'reading'
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposable:
+    """A read invoice under its row lock. `unallocated_minor` is what no payment is about yet."""
+
+    id: InvoiceId
+    state: str
+    payee_id: PayeeId | None
+    currency: Asset | None
+    unallocated_minor: int
+    submitted_by: UserId
+    submitter_kind: PrincipalKind
+
+
+async def lock(
+    connection: AsyncConnection, organization_id: OrganizationId, invoice_id: InvoiceId
+) -> Proposable | None:
+    """The invoice, locked until the commit; None if the organization has none of that id."""
+    rows = await connection.execute(_LOCK, {"organization_id": organization_id, "id": invoice_id})
+    row = rows.mappings().one_or_none()
+    if row is None:
+        return None
+    currency = row["currency"]
+    return Proposable(
+        id=InvoiceId(row["id"]),
+        state=row["state"],
+        payee_id=PayeeId(row["payee_id"]) if row["payee_id"] else None,
+        currency=Asset(currency, row["currency_decimals"]) if currency else None,
+        unallocated_minor=int(row["unallocated_minor"] or 0),
+        submitted_by=UserId(row["submitted_by"]),
+        submitter_kind=PrincipalKind(row["submitter_kind"]),
+    )
+
+
+async def mark_proposed(
+    connection: AsyncConnection, organization_id: OrganizationId, invoice_id: InvoiceId
+) -> None:
+    """The unique index over canonical numbers has the last word: a twin makes this fail."""
+    await connection.execute(_PROPOSED, {"organization_id": organization_id, "id": invoice_id})

@@ -1,0 +1,1 @@
+"""The life of policy sets: drafts, the active one, history."""

@@ -1,0 +1,1 @@
+"""What an asset is worth, with its source and age."""

@@ -1,0 +1,1 @@
+"""What people and programs read about the treasury as a whole. Read-only."""

@@ -1,0 +1,91 @@
+"""Owns what an operator may set. The only file of the service that reads the environment.
+
+Must never hold a default secret: what is missing is made by `treasurer init` or `treasurer up`, in
+files that only the owner reads.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Read from the environment and `.env`. `.env.example` names and explains them all."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    treasurer_home: Path = Path(".treasurer")
+    treasurer_host: str = "127.0.0.1"
+    treasurer_port: int = Field(default=8000, ge=0, le=65535)
+    public_url: str | None = None
+    log_level: str = "INFO"
+
+    database_url: SecretStr | None = None
+    database_app_password: SecretStr | None = None
+    database_system_password: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    rpc_url: SecretStr | None = None
+    signer_socket: Path | None = None
+    smtp_url: SecretStr | None = None
+    mail_from: str = "Autonomous Treasurer <treasurer@localhost>"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    openai_model: str = "gpt-5-mini"
+
+    metrics_token: SecretStr | None = None
+    requests_per_minute: int = Field(default=100, gt=0)
+    order_lifetime_s: int = Field(default=7 * 24 * 3600, gt=0)
+    gas_limit: int = Field(default=120_000, ge=21_000)
+    payment_fee_cap_gwei: int = Field(default=100, gt=0)
+    cancel_fee_cap_gwei: int = Field(default=150, gt=0)
+
+    treasurer_failpoint: Annotated[str, NoDecode] = ""
+    """Fault tests only: the worker kills itself at this point."""
+
+    @property
+    def home(self) -> "HomeFiles":
+        return HomeFiles(self.treasurer_home.absolute())
+
+    @property
+    def url(self) -> str:
+        """Where people reach the dashboard, without a slash at its end."""
+        return (self.public_url or f"http://{self.treasurer_host}:{self.treasurer_port}").rstrip(
+            "/"
+        )
+
+
+class HomeFiles:
+    """What the installation keeps in its folder besides the embedded services' data."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def token_key(self) -> Path:
+        """PEM of the key that signs access tokens."""
+        return self.secrets / "token-key.pem"
+
+    @property
+    def database_passwords(self) -> Path:
+        """JSON with the passwords of the app and the system role."""
+        return self.secrets / "database-roles.json"
+
+    @property
+    def network(self) -> Path:
+        """The network profile with every token's address pinned."""
+        return self.root / "network.yaml"
+
+    @property
+    def signer(self) -> Path:
+        return self.root / "signer"
+
+    @property
+    def mails(self) -> Path:
+        """Where mails go as files while no mail server is set."""
+        return self.root / "mails"

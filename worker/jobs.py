@@ -1,0 +1,51 @@
+"""Owns the jobs: what each deferred name does. Must never be the only guard against doing it twice.
+
+A slow worker's job may be retried while it still runs, so every handler is safe to repeat.
+"""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import structlog
+from procrastinate import App, RetryStrategy
+from procrastinate.exceptions import ConnectorException
+
+from treasurer.kernel.ids import InvoiceId, OrganizationId
+from treasurer.notifications.model import NotificationId
+from treasurer.notifications.service import SEND_JOB
+
+ReadInvoice = Callable[[OrganizationId, InvoiceId], Awaitable[object]]
+SendNotification = Callable[[OrganizationId, NotificationId], Awaitable[object]]
+STALLED_AFTER_S = 30
+"""A worker's heartbeat comes every ten seconds; one that is silent for longer is dead."""
+
+log = structlog.get_logger("worker.jobs")
+
+
+def register(app: App, *, read_invoice: ReadInvoice, send_notification: SendNotification) -> None:
+    """Bind the names that the services defer to what this process does for them."""
+    retry = RetryStrategy(max_attempts=8, exponential_wait=2)
+
+    @app.task(name="read_invoice", retry=retry)
+    async def _read_invoice(organization_id: str, invoice_id: str) -> None:
+        await read_invoice(OrganizationId(UUID(organization_id)), InvoiceId(UUID(invoice_id)))
+
+    @app.task(name=SEND_JOB, retry=retry)
+    async def _send_notification(organization_id: str, notification_id: str) -> None:
+        await send_notification(
+            OrganizationId(UUID(organization_id)), NotificationId(UUID(notification_id))
+        )
+
+
+async def retry_stalled(app: App) -> int:
+    """Put the jobs of dead workers back on the queue; return how many."""
+    stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S)
+    retried = 0
+    for job in stalled:
+        try:
+            await app.job_manager.retry_job(job)
+            retried += 1
+        except ConnectorException:
+            # Another worker was faster, or an equal job waits already.
+            log.info("job.not_retried", job_id=job.id)
+    return retried

@@ -1,0 +1,102 @@
+"""Owns the worker process: jobs, the pump, the sealer and the clockwork. Must never serve requests.
+
+Any number of workers may run; they share the work by leases, row locks and the queue.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from saga.engine import Pump
+from treasurer.bootstrap import (
+    Core,
+    open_chain,
+    open_core,
+    open_notifications,
+    open_signer,
+    saga_context,
+)
+from treasurer.chain.pinning import require_network
+from treasurer.documents.extraction import DocumentReaders
+from treasurer.documents.limits import Limits
+from treasurer.settings import Settings
+from worker.intake import IntakeRunner
+from worker.jobs import register, retry_stalled
+from worker.sealer import seal_all
+
+log = structlog.get_logger("worker")
+
+
+async def run(settings: Settings, ready: Callable[[], None]) -> None:
+    """Work until SIGTERM or SIGINT. `ready` is called once the network's pins were verified."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    core = open_core(settings, pool_size=10)
+    chain, signer = open_chain(core), open_signer(core)
+    notifications = open_notifications(core)
+    documents = DocumentReaders(limits=Limits(), workers=2)
+    intake = IntakeRunner(core, documents)
+    register(
+        core.queue_app,
+        read_invoice=intake.read_invoice,
+        send_notification=notifications.deliver,
+    )
+    try:
+        await require_network(chain, core.network)
+        pump = Pump(saga_context(core, chain), signer)
+        async with core.queue_app.open_async():
+            ready()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(pump.run(stop))
+                group.create_task(
+                    _every(0.5, stop, "seal", lambda: seal_all(core.database, core.audit))
+                )
+                group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
+                group.create_task(
+                    _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
+                )
+                group.create_task(_jobs(core, stop))
+    finally:
+        documents.close()
+        await signer.close()
+        await chain.close()
+        await core.close()
+
+
+async def _jobs(core: Core, stop: asyncio.Event) -> None:
+    worker = asyncio.create_task(
+        core.queue_app.run_worker_async(
+            concurrency=4,
+            fetch_job_polling_interval=0.2,
+            listen_notify=False,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            shutdown_graceful_timeout=10,
+        )
+    )
+    await stop.wait()
+    worker.cancel()
+    await asyncio.wait([worker])
+
+
+async def _every(
+    seconds: float, stop: asyncio.Event, name: str, work: Callable[[], Awaitable[int]]
+) -> None:
+    """Repeat `work`; a failure is logged and tried again at the next turn."""
+    while not stop.is_set():
+        try:
+            await work()
+        except Exception:
+            log.exception(f"{name}.failed")
+        try:
+            await asyncio.wait_for(stop.wait(), seconds)
+        except TimeoutError:
+            continue
+
+
+async def _expire(core: Core) -> int:
+    due = await core.approvals.organizations_due()
+    return sum([await core.approvals.expire_due(organization_id) for organization_id in due])
