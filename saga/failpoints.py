@@ -16,11 +16,15 @@ def unarmed(name: str) -> None:
     """Production: every point is passed."""
 
 
-def kill_at(armed: str) -> Failpoint:
-    """SIGKILL of the own process when the point `armed` is reached: no clean-up runs."""
+def arm(point: str) -> Failpoint:
+    """`NAME` kills the own process with SIGKILL when that point is reached, so that no clean-up runs;
+    `NAME:stop` stops it with SIGSTOP, as a machine does that hangs past its lease. Only once.
+    """
+    armed, _, action = point.partition(":")
+    left = [signal.SIGSTOP if action == "stop" else signal.SIGKILL]
 
     def reach(name: str) -> None:
-        if name == armed:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if name == armed and left:
+            os.kill(os.getpid(), left.pop())
 
     return reach

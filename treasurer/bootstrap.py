@@ -198,7 +198,7 @@ def open_signer(core: Core) -> SignerClient:
 def saga_context(core: Core, chain: EvmChain) -> SagaContext:
     """What the pump works with."""
     from saga.context import FeePolicy, Pace, SagaContext
-    from saga.failpoints import kill_at, unarmed
+    from saga.failpoints import arm, unarmed
 
     settings = core.settings
     armed = settings.treasurer_failpoint
@@ -211,14 +211,14 @@ def saga_context(core: Core, chain: EvmChain) -> SagaContext:
             payment_cap_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
             cancel_cap_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
         ),
-        pace=Pace(),
+        pace=Pace(lease_s=settings.lease_s),
         clock=core.clock,
         new_id=core.new_id,
         prices=core.prices,
         policies=core.policies,
         approvals=core.approvals,
         outcomes=core.outcomes,
-        failpoint=kill_at(armed) if armed else unarmed,
+        failpoint=arm(armed) if armed else unarmed,
     )
 
 

@@ -5,10 +5,9 @@ files that only the owner reads.
 """
 
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -36,13 +35,15 @@ class Settings(BaseSettings):
 
     metrics_token: SecretStr | None = None
     requests_per_minute: int = Field(default=100, gt=0)
+    lease_s: int = Field(default=15, ge=1)
+    """How long a worker may hold a transfer before another goes on with it."""
     order_lifetime_s: int = Field(default=7 * 24 * 3600, gt=0)
     gas_limit: int = Field(default=120_000, ge=21_000)
     payment_fee_cap_gwei: int = Field(default=100, gt=0)
     cancel_fee_cap_gwei: int = Field(default=150, gt=0)
 
-    treasurer_failpoint: Annotated[str, NoDecode] = ""
-    """Fault tests only: the worker kills itself at this point."""
+    treasurer_failpoint: str = ""
+    """Fault tests only: the worker kills itself at this point; see saga/failpoints.py."""
 
     @property
     def home(self) -> "HomeFiles":
