@@ -37,7 +37,7 @@ def compare_embedded(draft: Draft, xml: bytes, lines: list[Line], limits: Limits
     draft.note("EMBEDDED_XML_NOT_READ", "only the visible page was read, not the embedded invoice")
     printed = draft.text("payable_amount")
     shown = {Decimal(printed)} if printed is not None else _shown(lines)
-    if not embedded & shown:
+    if not embedded <= shown:
         draft.review(
             "HYBRID_MISMATCH",
             "the visible page and the embedded invoice name different amounts due; ask which holds",

@@ -67,8 +67,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One document, read. Field names: EN 16931 as in `docs/documents.md`; accepted means that every
-    field a payment needs was read with evidence and nothing contradicts.
+    """One document, read. Fields are named after EN 16931 terms; accepted means that every field a
+    payment needs was read with evidence and nothing contradicts.
     """
 
     outcome: Outcome
