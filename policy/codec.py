@@ -126,7 +126,7 @@ def parse_object(data: bytes | str, where: str = "") -> Fields:
 
 
 def without_nulls(values: dict[str, Canonical]) -> dict[str, Canonical]:
-    """Drop absent facts, so that a fact added later leaves the bytes of older ones as they are."""
+    """Drop what is absent, so that a field added later leaves the bytes of older ones as they are."""
     return {key: value for key, value in values.items() if value is not None}
 
 

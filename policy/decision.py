@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from policy.codec import Fields, parse_object
+from policy.codec import Fields, parse_object, without_nulls
 from treasurer.kernel.digest import Canonical, canonical_json
 
 
@@ -142,15 +142,17 @@ def _finding_document(finding: Finding) -> dict[str, Canonical]:
         name: str(value) if name.endswith("_minor") else value
         for name, value in finding.numbers.items()
     }
-    return {
-        "rule": finding.rule,
-        "code": finding.code,
-        "outcome": finding.outcome.name,
-        "message": finding.message,
-        "numbers": numbers,
-        "retriable": finding.retriable,
-        "requirement": requirement_document(finding.requirement),
-    }
+    return without_nulls(
+        {
+            "rule": finding.rule,
+            "code": finding.code,
+            "outcome": finding.outcome.name,
+            "message": finding.message,
+            "numbers": numbers,
+            "retriable": finding.retriable,
+            "requirement": requirement_document(finding.requirement),
+        }
+    )
 
 
 def _finding_from(source: Fields) -> Finding:

@@ -4,8 +4,10 @@ A fact that is None could not be had: a rule that needs it denies, and the payme
 That differs from a fact which says that something is not known (`RunwayFact.cash_minor` None).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from policy.codec import (
     Fields,
@@ -16,6 +18,8 @@ from policy.codec import (
 )
 from treasurer.kernel.clock import iso
 from treasurer.kernel.digest import Canonical, canonical_json
+
+T = TypeVar("T")
 
 VERIFIED = "verified"
 """The only state of a payee, and of its address, that may be paid. Every other word denies."""
@@ -89,26 +93,17 @@ class Facts:
 
     def document(self) -> dict[str, Canonical]:
         """The JSON object that `facts_from` reads; missing facts are left out."""
+        others = self.duplicates
         return without_nulls(
             {
                 "as_of": iso(self.as_of),
-                "payee": None if self.payee is None else _payee_document(self.payee),
-                "duplicates": None
-                if self.duplicates is None
-                else [
-                    {"invoice_id": other.invoice_id, "kind": other.kind, "reason": other.reason}
-                    for other in self.duplicates
-                ],
-                "spent_24h": None
-                if self.spent_24h is None
-                else {
-                    "sum_minor": str(self.spent_24h.sum_minor),
-                    "as_of": iso(self.spent_24h.as_of),
-                },
+                "payee": _known(_payee_document, self.payee),
+                "duplicates": None if others is None else [_duplicate_document(o) for o in others],
+                "spent_24h": _known(_window_document, self.spent_24h),
                 "available_minor": optional_digits(self.available_minor),
                 "invoice_open_minor": optional_digits(self.invoice_open_minor),
-                "runway": None if self.runway is None else _runway_document(self.runway),
-                "price": None if self.price is None else _price_document(self.price),
+                "runway": _known(_runway_document, self.runway),
+                "price": _known(_price_document, self.price),
                 "frozen": self.frozen,
             }
         )
@@ -123,13 +118,13 @@ def facts_from(source: Fields) -> Facts:
     duplicates = source.rows("duplicates")
     facts = Facts(
         as_of=source.instant("as_of"),
-        payee=_payee_from(source.section("payee")),
-        duplicates=None if duplicates is None else tuple(map(_duplicate_from, duplicates)),
-        spent_24h=_window_from(source.section("spent_24h")),
+        payee=_read(_payee, source.section("payee")),
+        duplicates=None if duplicates is None else tuple(_duplicate(row) for row in duplicates),
+        spent_24h=_read(_window, source.section("spent_24h")),
         available_minor=source.optional_amount("available_minor"),
         invoice_open_minor=source.optional_amount("invoice_open_minor"),
-        runway=_runway_from(source.section("runway")),
-        price=_price_from(source.section("price")),
+        runway=_read(_runway, source.section("runway")),
+        price=_read(_price, source.section("price")),
         frozen=source.flag("frozen") if source.present("frozen") else None,
     )
     source.done()
@@ -141,6 +136,10 @@ def facts_from_json(data: bytes | str) -> Facts:
     return facts_from(parse_object(data, "facts"))
 
 
+def _known(document: Callable[[T], Canonical], fact: T | None) -> Canonical:
+    return None if fact is None else document(fact)
+
+
 def _payee_document(fact: PayeeFact) -> dict[str, Canonical]:
     return without_nulls(
         {
@@ -149,6 +148,14 @@ def _payee_document(fact: PayeeFact) -> dict[str, Canonical]:
             "cooling_off_until": optional_iso(fact.cooling_off_until),
         }
     )
+
+
+def _duplicate_document(fact: DuplicateFact) -> dict[str, Canonical]:
+    return {"invoice_id": fact.invoice_id, "kind": fact.kind, "reason": fact.reason}
+
+
+def _window_document(fact: WindowFact) -> dict[str, Canonical]:
+    return {"sum_minor": str(fact.sum_minor), "as_of": iso(fact.as_of)}
 
 
 def _runway_document(fact: RunwayFact) -> dict[str, Canonical]:
@@ -172,48 +179,42 @@ def _price_document(fact: PriceFact) -> dict[str, Canonical]:
     }
 
 
-def _payee_from(source: Fields | None) -> PayeeFact | None:
+def _read(read: Callable[[Fields], T], source: Fields | None) -> T | None:
     if source is None:
         return None
-    fact = PayeeFact(
-        source.text("state"),
-        source.text("address_state"),
-        source.optional_instant("cooling_off_until"),
-    )
+    fact = read(source)
     source.done()
     return fact
 
 
-def _duplicate_from(source: Fields) -> DuplicateFact:
+def _payee(source: Fields) -> PayeeFact:
+    return PayeeFact(
+        source.text("state"),
+        source.text("address_state"),
+        source.optional_instant("cooling_off_until"),
+    )
+
+
+def _duplicate(source: Fields) -> DuplicateFact:
     fact = DuplicateFact(source.text("invoice_id"), source.text("kind"), source.text("reason"))
     source.done()
     return fact
 
 
-def _window_from(source: Fields | None) -> WindowFact | None:
-    if source is None:
-        return None
-    fact = WindowFact(source.amount("sum_minor"), source.instant("as_of"))
-    source.done()
-    return fact
+def _window(source: Fields) -> WindowFact:
+    return WindowFact(source.amount("sum_minor"), source.instant("as_of"))
 
 
-def _runway_from(source: Fields | None) -> RunwayFact | None:
-    if source is None:
-        return None
-    fact = RunwayFact(
+def _runway(source: Fields) -> RunwayFact:
+    return RunwayFact(
         source.optional_amount("cash_minor"),
         source.optional_amount("burn_monthly_minor"),
         source.instant("as_of"),
     )
-    source.done()
-    return fact
 
 
-def _price_from(source: Fields | None) -> PriceFact | None:
-    if source is None:
-        return None
-    fact = PriceFact(
+def _price(source: Fields) -> PriceFact:
+    return PriceFact(
         source.text("asset"),
         source.text("reporting_currency"),
         source.amount("numerator"),
@@ -221,5 +222,3 @@ def _price_from(source: Fields | None) -> PriceFact | None:
         source.instant("as_of"),
         source.flag("in_peg_band"),
     )
-    source.done()
-    return fact

@@ -4,7 +4,7 @@ The amount stands twice, in the token's base units and in the organization's rep
 rounded up, because balances count the first and limits the second.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from policy.codec import Fields, parse_object, without_nulls
@@ -14,7 +14,6 @@ from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.money import MAX_AMOUNT_MINOR
 
 INITIATOR_KINDS = ("human", "agent", "service")
-_AMOUNTS = ("amount_minor", "reporting_amount_minor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,11 @@ class PaymentRequest:
     now: datetime
 
     def __post_init__(self) -> None:
-        for name in _AMOUNTS:
-            amount = getattr(self, name)
+        amounts = {
+            "amount_minor": self.amount_minor,
+            "reporting_amount_minor": self.reporting_amount_minor,
+        }
+        for name, amount in amounts.items():
             if type(amount) is not int or not 0 < amount <= MAX_AMOUNT_MINOR:
                 raise InvalidInput(
                     "PAYMENT_AMOUNT", f"{name} must be a positive integer below 2^256", field=name
@@ -59,9 +61,25 @@ class PaymentRequest:
 
     def document(self) -> dict[str, Canonical]:
         """The JSON object that `request_from` reads; amounts are strings of digits."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values |= {name: str(values[name]) for name in _AMOUNTS}
-        return without_nulls(values | {"now": iso(self.now)})
+        return without_nulls(
+            {
+                "organization_id": self.organization_id,
+                "payment_id": self.payment_id,
+                "invoice_id": self.invoice_id,
+                "payee_id": self.payee_id,
+                "initiator_id": self.initiator_id,
+                "initiator_kind": self.initiator_kind,
+                "recipient": self.recipient,
+                "chain_id": self.chain_id,
+                "token": self.token,
+                "asset": self.asset,
+                "decimals": self.decimals,
+                "amount_minor": str(self.amount_minor),
+                "reporting_currency": self.reporting_currency,
+                "reporting_amount_minor": str(self.reporting_amount_minor),
+                "now": iso(self.now),
+            }
+        )
 
     def to_json(self) -> bytes:
         """Canonical JSON: what is stored and digested."""

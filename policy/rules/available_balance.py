@@ -7,14 +7,15 @@ from policy.document import PolicyDocument
 from policy.facts import Facts
 from policy.request import PaymentRequest
 from policy.rule import Rule
-from policy.verdict import Verdict, allows, denies, missing
+from policy.verdict import Verdict, allows, missing, not_now
 from treasurer.kernel.money import Asset
 
 _NAME = "available_balance"
 _NAMES = ("amount_token_minor", "available_token_minor")
 _MISSING = missing(_NAME, "The available balance")
 _ENOUGH = allows(_NAME, "FUNDS_AVAILABLE", "{available_token_minor} is available.", *_NAMES)
-_SHORT = denies(
+# Retriable: what people have approved waits for funds until its order expires, and is not lost.
+_SHORT = not_now(
     _NAME,
     "INSUFFICIENT_FUNDS",
     "{amount_token_minor} is more than the {available_token_minor} available.",

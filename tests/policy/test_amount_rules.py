@@ -175,6 +175,11 @@ def test_an_unknown_runway_asks_and_never_passes(cash_minor, burn_minor):
     assert finding(decision, "runway").code == "RUNWAY_UNKNOWN"
 
 
+def test_nonsense_figures_never_lengthen_the_runway():
+    decision = evaluate(payment(), facts(runway=RunwayFact(0, -(10**6), NOW)), norwick())
+    assert finding(decision, "runway").code == "RUNWAY_BELOW_HARD_FLOOR"
+
+
 def test_without_burn_cash_lasts_unless_there_is_too_little_of_it():
     lasts = evaluate(payment(), facts(runway=RunwayFact(50_000, 0, NOW)), norwick())
     assert finding(lasts, "runway").code == "RUNWAY_WITHOUT_BURN"

@@ -36,10 +36,11 @@ def test_check_tells_an_organization_of_one_person_that_it_fits():
 
 def test_check_refuses_with_the_place_of_each_fault():
     broken = NORWICK_YAML.replace("up_to: 1000.00 USD", "up_to: 1,000.00 USD")
+    line = broken[: broken.index("1,000.00")].count("\n") + 1
     result = run("check", "-", given=broken)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
-        "-: line 25, column 5: tiers.0.up_to: write an amount with its currency and without"
+        f"-: line {line}, column 5: tiers.0.up_to: write an amount with its currency and without"
         " grouping: 1000.00 USD\n"
     )
 

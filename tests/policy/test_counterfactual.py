@@ -38,7 +38,7 @@ from treasurer.kernel.money import Asset, format_minor
         (
             payment(50_000),
             facts(available_minor=600_000_000),
-            "600.000001 USDC (600.01 USD) or more would be denied.",
+            "600.000001 USDC (600.01 USD) or more would be denied for now.",
         ),
         (
             payment(415_000),

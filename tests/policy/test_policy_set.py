@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import FrozenInstanceError
+from itertools import takewhile
 
 import pytest
 
@@ -115,8 +116,9 @@ def test_a_compiled_set_is_frozen():
 )
 def test_a_fault_is_named_with_its_place(old, new, code, column, says):
     assert NORWICK_YAML.count(old) == 1
-    at = NORWICK_YAML.index(old) + next(i for i, (a, b) in enumerate(zip(old, new)) if a != b)
-    line = NORWICK_YAML.count("\n", 0, at) + 1
+    pairs = zip(old, new, strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    line = NORWICK_YAML.count("\n", 0, NORWICK_YAML.index(old) + same) + 1
     error = fault(NORWICK_YAML.replace(old, new))
     assert (error.code, error.data) == (code, {"line": line, "column": column})
     assert error.message.startswith(f"line {line}, column {column}: ")

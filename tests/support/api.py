@@ -3,9 +3,12 @@
 No worker runs: `read_and_propose` does what its job does to an invoice.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
@@ -115,6 +118,34 @@ class ApiWorld:
         if invoice.state is InvoiceState.READING:
             await self.services.payments.propose(agent, invoice_id)
         return await invoices.get(agent, invoice_id)
+
+    async def paid_for(self, content: bytes) -> dict[str, Any]:
+        """Submit an invoice, let it be read and proposed, and return its payment."""
+        submitted = (await self.submit(content)).json()
+        await self.read_and_propose(InvoiceId(UUID(submitted["id"])))
+        payments = (await self.get("/api/v1/payments")).json()["items"]
+        (payment,) = (each for each in payments if each["invoice_id"] == submitted["id"])
+        return dict(payment)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """While this lasts, received invoices are read and proposed."""
+
+        async def work() -> None:
+            while True:
+                waiting = await self.services.invoices.page(
+                    self.organization.agent, state=InvoiceState.RECEIVED
+                )
+                for invoice in waiting:
+                    await self.read_and_propose(invoice.id)
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(work())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 def services_for(

@@ -73,9 +73,9 @@ def compact(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
     return f"{_segment(json.dumps(header).encode())}.{_segment(json.dumps(claims).encode())}"
 
 
-def es256(claims: Mapping[str, Any], key_pem: bytes = KEY_PEM) -> str:
+def es256(claims: Mapping[str, Any], key_pem: bytes = KEY_PEM, alg: str = "ES256") -> str:
     """A token that is rightly signed, whatever its claims."""
-    return _signed(compact({"typ": "JWT", "alg": "ES256"}, claims), key_pem)
+    return _signed(compact({"typ": "JWT", "alg": alg}, claims), key_pem)
 
 
 def hs256(claims: Mapping[str, Any], secret: bytes) -> str:
@@ -105,6 +105,7 @@ def forgeries(valid: str, clock: Clock) -> dict[str, str]:
         "exp as text": {**claims, "exp": str(claims["exp"])},
         "exp as a fraction": {**claims, "exp": claims["exp"] + 0.5},
         "exp true": {**claims, "exp": True},
+        "iat true": {**claims, "iat": True},
         "iat as text": {**claims, "iat": str(claims["iat"])},
         "iat in the future": {**claims, "iat": now + 60},
         "another issuer": {**claims, "iss": "https://evil.test"},
@@ -134,6 +135,10 @@ def forgeries(valid: str, clock: Clock) -> dict[str, str]:
         "HS256, empty key": hs256(claims, b""),
         "HS256, one byte": hs256(claims, b"\0"),
         "another key": es256(claims, OTHER_KEY_PEM),
+        **{
+            f"alg {alg}, rightly signed": es256(claims, alg=alg)
+            for alg in ("HS256", "ES384", "RS256", "none")
+        },
         "no signature": f"{head}.{body}.",
         "signature of zeros": f"{head}.{body}.{_segment(bytes(64))}",
         "claims changed, signature kept": f"{head}."

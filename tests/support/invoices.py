@@ -65,12 +65,9 @@ def reading_of(
 
 
 async def submit(invoices: InvoiceService, principal: Principal, content: bytes) -> Invoice:
+    """Received without a word about what it is."""
     return await invoices.receive(
-        principal,
-        content=content,
-        filename="invoice.txt",
-        media_type="text/plain; charset=utf-8",
-        channel="api",
+        principal, content=content, filename=None, media_type=None, channel="api"
     )
 
 

@@ -22,6 +22,7 @@ from signer.keys import DEVELOPMENT_SCRYPT_N
 from signer.limits import Destination, Limits, TokenLimit
 from signer.settings import Home
 from tests.support.chain import development_profile
+from tests.support.embedded import JsonRpc, signed
 from tests.support.organization import TestOrganization, create_organization
 from tests.support.payees import WORLD
 from tests.support.signer import SignerProcess, signer_process
@@ -53,8 +54,9 @@ USDC = Asset("USDC", 6)
 ETH = Asset("ETH", 18)
 NORWICK = Path("samples/policies/norwick.yaml")
 GWEI = 10**9
-_ACCOUNTS = count(4)
-"""Accounts 1 to 3 are the payees', 0 the demonstration's; development chains fund the first ten."""
+_ACCOUNTS = count(20)
+"""Development chains fund the first ten accounts; each treasury's own one gets gas from number 0."""
+GAS_WEI = 100 * 10**18
 
 _INSERT_DOCUMENT = text("""
     INSERT INTO documents (organization_id, sha256, media_type, content, received_at)
@@ -170,6 +172,7 @@ async def open_treasury(
     """Deploy, fund, enrol, activate and start the signer; stop it afterwards."""
     account = development_account(next(_ACCOUNTS))
     wallet_address = account.address.lower()
+    fund_gas(chain_url, wallet_address)
     token = deploy_test_usd(chain_url, mint_to=wallet_address)
     limits = _limits(token, wallet_address)
     create_home(
@@ -198,7 +201,7 @@ async def open_treasury(
             wallet = await enrolment.enrol(
                 organization.id, address=wallet_address, label="treasury", actor=None
             )
-            yield Treasury(
+            opened = Treasury(
                 database=database,
                 organization=organization,
                 clock=clock,
@@ -224,7 +227,20 @@ async def open_treasury(
                 signer=signer,
                 audit=AuditService(database),
             )
+            yield opened
+            # What a test leaves unfinished is nobody's work: another test's pump has another signer.
+            await opened.execute("UPDATE transfers SET next_at = NULL WHERE next_at IS NOT NULL")
+            await opened.execute("UPDATE payments SET next_at = NULL WHERE next_at IS NOT NULL")
             await signer.close()
+
+
+def fund_gas(chain_url: str, address: str) -> None:
+    """Native coin for the wallet, mined at once."""
+    with JsonRpc(chain_url) as rpc:
+        nonce = int(rpc("eth_getTransactionCount", development_account(0).address, "pending"), 16)
+        raw, _ = signed(0, nonce, to=address, value_wei=GAS_WEI)
+        rpc("eth_sendRawTransaction", raw)
+        rpc("evm_mine")
 
 
 async def _payees(

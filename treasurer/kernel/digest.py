@@ -27,17 +27,21 @@ def canonical_digest(value: Canonical) -> bytes:
     return digest(canonical_json(value))
 
 
+_LEAVES = frozenset({type(None), bool, int, str})
+
+
 def _require_canonical(value: object) -> None:
-    match value:
-        case None | bool() | int() | str():
-            return
-        case Mapping():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    raise TypeError(f"key {key!r} is not a string")
-                _require_canonical(item)
-        case list() | tuple():
-            for item in value:
-                _require_canonical(item)
-        case _:
-            raise TypeError(f"{type(value).__name__} has no canonical spelling")
+    # The exact types first: nearly all that is digested is one of them, and decisions are large.
+    kind = type(value)
+    if kind in _LEAVES:
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"key {key!r} is not a string")
+            _require_canonical(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _require_canonical(item)
+    elif not isinstance(value, int | str):
+        raise TypeError(f"{kind.__name__} has no canonical spelling")
