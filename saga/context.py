@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from treasurer.policies.service import PolicyService
-
 from saga.failpoints import Failpoint
 from treasurer.approvals.service import ApprovalService
 from treasurer.chain.port import Chain
@@ -13,6 +11,7 @@ from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail
+from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import PriceFeed
 
 

@@ -85,6 +85,10 @@ _DELAY = text("""
     WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
       AND t.state NOT IN ('settled', 'void')
 """)
+_TRANSFERS_OF = text("""
+    SELECT count(*) FROM transfer_items
+    WHERE organization_id = :organization_id AND payment_id = :payment_id
+""")
 _CLOSE_ITEMS = text("""
     UPDATE transfer_items i SET state = :state, transaction_hash = c.hash, log_index = c.log_index
     FROM unnest(CAST(:payments AS uuid[]), CAST(:hashes AS bytea[]), CAST(:logs AS integer[]))
@@ -234,6 +238,16 @@ async def delay(
             "reason": reason,
         },
     )
+
+
+async def transfers_of(
+    connection: AsyncConnection, organization_id: OrganizationId, payment_id: PaymentId
+) -> int:
+    """How many transfers were ever made for a payment, the void ones included."""
+    row = await connection.execute(
+        _TRANSFERS_OF, {"organization_id": organization_id, "payment_id": payment_id}
+    )
+    return int(row.scalar_one())
 
 
 async def close_items(

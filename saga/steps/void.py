@@ -4,6 +4,7 @@ Must never void a slot that is not final: a missing receipt or a sent cancel pro
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +15,8 @@ from saga.transfer import Transfer, TransferState, require_legal
 from treasurer.kernel.ids import OrganizationId, TransferId
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending
+
+LONGEST_WAIT = timedelta(hours=1)
 
 
 async def void_reserved(
@@ -26,7 +29,15 @@ async def void_reserved(
     """Drop reserved transfers: nothing was slotted, so nothing can come. Their payments may re-enter
     reserve with a fresh decision.
     """
-    await _void(context, connection, organization_id, transfers, TransferState.RESERVED, reasons)
+    await _void(
+        context,
+        connection,
+        organization_id,
+        transfers,
+        TransferState.RESERVED,
+        reasons,
+        wait=context.pace.retry,
+    )
 
 
 async def void_reverted(
@@ -37,7 +48,18 @@ async def void_reverted(
 ) -> None:
     """End transfers whose own transaction reverted in a final block; their fees are booked apart."""
     reasons = {transfer.id: "its transaction reverted" for transfer in transfers}
-    await _void(context, connection, organization_id, transfers, TransferState.INCLUDED, reasons)
+    for transfer in transfers:
+        # A revert costs gas, so the next try waits longer each time, until the order expires.
+        tries = await store.transfers_of(connection, organization_id, transfer.items[0].payment_id)
+        await _void(
+            context,
+            connection,
+            organization_id,
+            [transfer],
+            TransferState.INCLUDED,
+            reasons,
+            wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
+        )
 
 
 async def _void(
@@ -47,6 +69,8 @@ async def _void(
     transfers: Sequence[Transfer],
     before: TransferState,
     reasons: Mapping[TransferId, str],
+    *,
+    wait: timedelta,
 ) -> None:
     require_legal(before, TransferState.VOID)
     now = context.clock()
@@ -74,7 +98,7 @@ async def _void(
         organization_id,
         [item.payment_id for item in items],
         now=now,
-        next_at=now + context.pace.retry,
+        next_at=now + wait,
     )
     await record(
         context,

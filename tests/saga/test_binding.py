@@ -3,14 +3,16 @@
 import asyncio
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from saga.steps.reserve import reserve
 from tests.saga.test_straight_path import pump_until
 from tests.support.payees import HALDEN_ADDRESS, QORVANE_ADDRESS
-from tests.support.treasury import Treasury
+from tests.support.treasury import Treasury, open_treasury
 from treasurer.approvals.model import Choice
+from treasurer.db.engine import Database
 from treasurer.kernel.organization import Principal
 from treasurer.payments.model import Payment, PaymentState
 
@@ -170,3 +172,34 @@ async def test_more_than_the_wallet_holds_waits_for_funds(treasury: Treasury) ->
     )
     await treasury.execute("UPDATE payments SET next_at = created_at")
     await pump_until(treasury, treasury.pump(), [payment], PaymentState.SETTLED)
+
+
+async def test_a_revert_books_its_fees_and_returns_the_payment(
+    database: Database, chain_url: str, tmp_path: Path
+) -> None:
+    """The books say more than the chain has, so the token reverts: nothing is paid, gas is."""
+    async with open_treasury(
+        database, chain_url, tmp_path / "signer", minted_minor=100_000_000
+    ) as poor:
+        await poor.execute(
+            "UPDATE ledger_accounts SET posted_minor = 10^12 WHERE kind = 'asset'"
+            " AND code LIKE '%USDC'"
+        )
+        payment = await poor.propose("HF-1", 640_000_000)
+        pump = poor.pump()
+        deadline = time.monotonic() + 15
+        while await poor.rows("SELECT state FROM transfers") != [("void",)]:
+            await pump.pass_once()
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+        assert (await poor.payment(payment)).state is PaymentState.APPROVED
+        assert await poor.rows("SELECT DISTINCT state FROM holds") == [("voided",)]
+        assert await poor.rows("SELECT in_flight_minor FROM budgets") == [(0,)]
+        (gas,) = await poor.chain.native_balances([poor.wallet.address])
+        assert await poor.rows(
+            "SELECT posted_minor, held_minor FROM ledger_accounts WHERE code = :code",
+            code=f"wallet:{poor.wallet.id}:ETH",
+        ) == [(gas, 0)]
+        assert await poor.token_balance(poor.wallet.address) == 100_000_000
+        ((waits,),) = await poor.rows("SELECT next_at > :now FROM payments", now=poor.clock())
+        assert waits

@@ -167,13 +167,18 @@ def _limits(token: str, wallet: str) -> Limits:
 
 @asynccontextmanager
 async def open_treasury(
-    database: Database, chain_url: str, folder: Path, clock: Clock = utc_now
+    database: Database,
+    chain_url: str,
+    folder: Path,
+    clock: Clock = utc_now,
+    *,
+    minted_minor: int = 10**12,
 ) -> AsyncIterator[Treasury]:
     """Deploy, fund, enrol, activate and start the signer; stop it afterwards."""
     account = development_account(next(_ACCOUNTS))
     wallet_address = account.address.lower()
     fund_gas(chain_url, wallet_address)
-    token = deploy_test_usd(chain_url, mint_to=wallet_address)
+    token = deploy_test_usd(chain_url, mint_to=wallet_address, amount_minor=minted_minor)
     limits = _limits(token, wallet_address)
     create_home(
         folder,
