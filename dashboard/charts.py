@@ -57,7 +57,7 @@ def outflow_bars(outflows: Sequence[DayOutflow], reporting: Asset) -> Bars:
                 width=step - _GAP,
                 height=height,
                 label=f"{outflow.day}: {format_minor(outflow.amount_minor, reporting)}"
-                f" in {outflow.payments} payments",
+                f" in {outflow.payments} payment{'' if outflow.payments == 1 else 's'}",
                 quiet=outflow.amount_minor == 0,
             )
         )

@@ -58,11 +58,15 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One extracted field. `anchor` is the place on this page that shows where it was read."""
+    """One extracted field. `where` is short for people, `path` whole; `printed` is what stands there.
+
+    `anchor` is the place on this page that shows it.
+    """
 
     name: str
     value: str
     where: str
+    path: str
     printed: str
     anchor: str | None
 
@@ -123,11 +127,13 @@ def _field(
     name: str, value: object, evidence: Mapping[str, Any] | None, view: DocumentView
 ) -> Field:
     if evidence is None:
-        return Field(name, plain(value), "", "", None)
+        return Field(name, plain(value), "worked out", "", "", None)
+    path = str(evidence["location"])
     return Field(
         name=name,
         value=plain(value),
-        where=str(evidence["location"]),
+        where=path.rpartition("/")[2] or path,
+        path=path,
         printed=visible(str(evidence["text"])),
         anchor=_anchor(name, evidence, view),
     )

@@ -45,8 +45,10 @@ _STOPS = frozenset(
     }
 )
 _GOOD = frozenset({"payment.approved", "payment.settled", "approval.approved", "transfer.settled"})
-_DETAILS = ("explanation", "reason", "answer", "block_number", "nonce", "transaction_hash")
+_DETAILS = ("reason", "answer", "block_number", "nonce", "transaction_hash")
 _MOST_CHARACTERS = 400
+_UNREADABLE = ("_id", "_minor", "digest", "_hash", "sha256")
+"""Endings of what only programs read; it stands in the whole payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +63,30 @@ class Step:
 
 
 def steps(events: tuple[TrailEvent, ...]) -> list[Step]:
-    """The events as a reader follows them, in their order."""
-    return [
-        Step(
-            at=event.at,
-            title=title(event),
-            actor=event.actor.name if event.actor else "",
-            tone=_tone(event),
-            details=_details(event.payload),
+    """The events as a reader follows them, in their order; what one said the next does not repeat."""
+    told: set[tuple[str, str]] = set()
+    found = []
+    for event in events:
+        details = _details(event.payload)
+        found.append(
+            Step(
+                at=event.at,
+                title=title(event),
+                actor=event.actor.name if event.actor else "",
+                tone=_tone(event),
+                details=tuple(detail for detail in details if detail not in told),
+            )
         )
-        for event in events
-    ]
+        told.update(details)
+    return found
 
 
 def title(event: TrailEvent) -> str:
     """What happened, in a few words."""
     if event.kind == "approval.voted":
         return "Voted to approve" if event.payload.get("choice") == "approve" else "Rejected"
-    return _TITLES.get(event.kind) or words(event.kind.replace(".", " "))
+    own = words(event.kind.replace(".", " "))
+    return _TITLES.get(event.kind, own[:1].upper() + own[1:])
 
 
 def summary(payload: Mapping[str, Any]) -> str:
@@ -86,7 +94,7 @@ def summary(payload: Mapping[str, Any]) -> str:
     parts = [
         f"{words(name)} {value}"
         for name, value in payload.items()
-        if isinstance(value, str | int) and not name.endswith(("_id", "digest", "_hash", "sha256"))
+        if isinstance(value, str | int) and not name.endswith(_UNREADABLE)
     ]
     text = ", ".join(parts)
     return text if len(text) <= 160 else f"{text[:159]}…"

@@ -36,11 +36,13 @@ def number(amount_minor: int, asset: Asset) -> str:
 
 
 def brief(amount_minor: int, asset: Asset) -> str:
-    """As `number`, cut after four fraction digits with an ellipsis: for gas, with 18."""
+    """As `number`, cut after four fraction digits, or two that are not 0, with an ellipsis: for gas."""
     whole, point, fraction = number(amount_minor, asset).partition(".")
-    if len(fraction) <= _BRIEF_DIGITS:
+    leading_zeros = len(fraction) - len(fraction.lstrip("0"))
+    kept = _BRIEF_DIGITS if whole.strip("-0") else max(_BRIEF_DIGITS, leading_zeros + 2)
+    if len(fraction) <= kept:
         return f"{whole}{point}{fraction}"
-    return f"{whole}.{fraction[:_BRIEF_DIGITS]}…"
+    return f"{whole}.{fraction[:kept]}…"
 
 
 def moment(instant: datetime) -> str:
@@ -148,6 +150,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "words": words,
     "tone": tone,
     "sentence": sentence,
+    "figure": figure,
     "figure_name": figure_name,
     "plain": plain,
     "visible": visible,

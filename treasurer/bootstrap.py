@@ -38,6 +38,7 @@ from treasurer.payments.rail import Rail, RailToken
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
+from treasurer.reports.service import ReportService
 from treasurer.secrets import database_urls, token_key
 from treasurer.settings import Settings
 
@@ -81,6 +82,7 @@ class Core:
     approval_links: ApprovalLinks
     payments: PaymentService
     cash: CashService
+    reports: ReportService
     audit: AuditService
 
     async def close(self) -> None:
@@ -150,6 +152,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             new_id=new_id,
         ),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
+        reports=ReportService(database=database, clock=clock),
         audit=AuditService(database),
     )
 

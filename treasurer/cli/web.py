@@ -5,8 +5,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from api.errors import problem, status_of
 from api.main import create_app
 from api.services import ApiSettings, Services
+from dashboard.app import create_pages
+from dashboard.services import PageServices
 from treasurer.bootstrap import Core, open_core
 from treasurer.cli.probes import probes
 from treasurer.settings import Settings
@@ -15,7 +18,8 @@ from treasurer.settings import Settings
 def build_app(settings: Settings) -> FastAPI:
     """The application with its services; connections are given back when it stops."""
     core = open_core(settings, pool_size=10)
-    app = create_app(_services(core))
+    pages = create_pages(_page_services(core), status_of=status_of, problem=problem)
+    app = create_app(_services(core), pages=pages)
     inner = app.router.lifespan_context
 
     @asynccontextmanager
@@ -50,4 +54,22 @@ def _services(core: Core) -> Services:
         cash=core.cash,
         audit=core.audit,
         probes=probes(core),
+    )
+
+
+def _page_services(core: Core) -> PageServices:
+    return PageServices(
+        database=core.database,
+        clock=core.clock,
+        identity=core.identity,
+        invoices=core.invoices,
+        payees=core.payees,
+        payments=core.payments,
+        approvals=core.approvals,
+        approval_links=core.approval_links,
+        policies=core.policies,
+        cash=core.cash,
+        audit=core.audit,
+        reports=core.reports,
+        served_over_tls=core.settings.url.startswith("https://"),
     )
