@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from treasurer.kernel.ids import ApprovalRequestId, OrganizationId, PaymentId, UserId, WalletId
+from treasurer.kernel.ids import ApprovalRequestId, OrganizationId, PaymentId, WalletId
 from treasurer.kernel.money import Asset
 from treasurer.kernel.order import parse_order
 from treasurer.payments import store as payments
@@ -24,14 +24,6 @@ MOST_WAITING = 100
 
 _LATEST = 8
 
-_LETTERHEAD = text("""
-    SELECT o.name, o.frozen, o.mode, u.name AS user_name, (
-        SELECT count(*) FROM (SELECT FROM approval_requests r
-            WHERE r.organization_id = o.id AND r.state = 'open' AND r.expires_at > :now
-            LIMIT :most) open) AS waiting
-    FROM organizations o JOIN users u ON u.organization_id = o.id AND u.id = :user_id
-    WHERE o.id = :organization_id
-""")
 _WALLETS = text("""
     SELECT id, chain_id, address, label, state FROM wallets
     WHERE organization_id = :organization_id ORDER BY id
@@ -55,17 +47,6 @@ _WAITING = text("""
     LEFT JOIN invoices i ON i.organization_id = p.organization_id AND i.id = p.invoice_id
     ORDER BY r.expires_at, r.id
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class Letterhead:
-    """What every page says: whose it is, whether anything is paid, how many approvals wait."""
-
-    organization_name: str
-    user_name: str
-    frozen: bool
-    live: bool
-    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +103,6 @@ class Briefing:
     waiting: tuple[WaitingApproval, ...]
     latest: tuple[Payment, ...]
     chain: ChainState
-
-
-async def read_letterhead(
-    connection: AsyncConnection, organization_id: OrganizationId, user_id: UserId, now: datetime
-) -> Letterhead:
-    """The head of every page of one user."""
-    found = await connection.execute(
-        _LETTERHEAD,
-        {
-            "organization_id": organization_id,
-            "user_id": user_id,
-            "now": now,
-            "most": MOST_WAITING,
-        },
-    )
-    row = found.one()
-    return Letterhead(row.name, row.user_name, row.frozen, row.mode == "live", int(row.waiting))
 
 
 async def read_briefing(

@@ -12,12 +12,11 @@ from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.reports.briefing import (
     Briefing,
-    Letterhead,
     WaitingApproval,
     read_briefing,
-    read_letterhead,
     read_waiting,
 )
+from treasurer.reports.letterhead import Letterhead, read_letterhead
 from treasurer.reports.people import Person, names
 from treasurer.reports.story import Story, read_story
 from treasurer.reports.trail import ChainState, TrailEvent, chain_state, trail_page
