@@ -16,6 +16,7 @@ from api import (
     health,
     invoices,
     metrics,
+    openapi,
     payees,
     payments,
     policy,
@@ -76,6 +77,7 @@ def create_app(services: Services, *, pages: ASGIApp | None = None) -> FastAPI:
             if isinstance(route, APIRoute):
                 declare(route)
         app.include_router(router)
+    openapi.install(app)
     if pages is not None:
         app.router.default = _beside(app.router.default, pages)
     return app

@@ -42,7 +42,7 @@ class MetricsReader(Access):
         expected = services.settings.metrics_token
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if not expected or not secrets.compare_digest(given.encode(), expected.encode()):
-            await self._administrator(request, services)
+            await self._administrator(request)
 
 
 @router.get("/metrics", dependencies=[Depends(MetricsReader())])

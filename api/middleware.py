@@ -38,7 +38,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
-_UNLIMITED = frozenset({"/health/live", "/health/ready"})
+_UNLIMITED = ("/health/", "/static/")  # probes, and the files of a page that was counted itself
 
 _log = structlog.get_logger("api.access")
 
@@ -128,7 +128,7 @@ class RateLimit:
         self._per_minute = per_minute
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in _UNLIMITED:
+        if scope["type"] == "http" and not scope["path"].startswith(_UNLIMITED):
             counted = await self._counters.count(f"requests:{_network(scope)}", window_s=60)
             if counted and counted.count > self._per_minute:
                 refused = problem(

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from tests.support.api import ApiWorld, open_world
 from tests.support.clock import ManualClock
 from tests.support.identity import new_valkey, valkey_url
-from tests.support.organization import TestOrganization
+from tests.support.organization import TestOrganization, create_organization
 from treasurer.db.engine import Database
 
 __all__ = ["valkey_url"]
@@ -20,6 +20,12 @@ async def valkey(valkey_url: str) -> AsyncIterator[Redis]:
     await client.flushall()
     yield client
     await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def organization(database: Database) -> TestOrganization:
+    """Burns 10,000.00 USD a month, so that the runway is known and long enough."""
+    return await create_organization(database, burn_minor=1_000_000)
 
 
 @pytest_asyncio.fixture

@@ -85,7 +85,7 @@ async def test_every_forged_token_is_refused(world: ApiWorld) -> None:
         for name, token in forgeries(valid, world.clock).items()
     }
     assert {name for name, answer in answers.items() if answer.status_code != 401} == set()
-    assert len(answers) == 59
+    assert len(answers) == 64
 
 
 async def test_a_revoked_session_is_refused(world: ApiWorld) -> None:

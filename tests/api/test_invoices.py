@@ -5,10 +5,12 @@ import hashlib
 from uuid import UUID
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.support.api import ApiWorld, open_world
 from tests.support.invoices import printed
 from tests.support.organization import create_organization
+from treasurer.db.engine import Database
 from treasurer.kernel.ids import InvoiceId
 
 PATH = "/api/v1/invoices"
@@ -200,16 +202,11 @@ async def test_the_document_is_given_back_to_be_saved(world: ApiWorld) -> None:
 
 
 async def test_another_organizations_invoice_does_not_exist(
-    world: ApiWorld, database: object, valkey: object
+    world: ApiWorld, database: Database, valkey: Redis
 ) -> None:
     submitted = (await world.submit(printed())).json()
-    other = await create_organization(world.services.database)
-    async with open_world(
-        world.services.database,
-        valkey,
-        other,
-        world.clock,  # type: ignore[arg-type]
-    ) as stranger:
+    other = await create_organization(database)
+    async with open_world(database, valkey, other, world.clock) as stranger:
         for path in (f"{PATH}/{submitted['id']}", f"{PATH}/{submitted['id']}/document"):
             answer = await stranger.get(path)
             assert (answer.status_code, answer.json()["code"]) == (404, "INVOICE_NOT_FOUND")

@@ -21,12 +21,16 @@ _INSERT = text("""
     VALUES (:id, :name, :currency, :decimals, :mode, :burn_minor, :now)
 """)
 _INSERT_BUDGET = text("INSERT INTO budgets (organization_id) VALUES (:id)")
+_NAME = text("SELECT name FROM organizations WHERE id = :id")
 _SET_MODE = text("UPDATE organizations SET mode = :mode WHERE id = :id")
 
 
 @dataclass(frozen=True, slots=True)
 class NewOrganization:
-    """`declared_monthly_burn_minor` is in base units of `reporting`; None where nobody knows."""
+    """`declared_monthly_burn_minor` is in base units of `reporting`; None where nobody knows.
+
+    The administrator may have more roles: an organization of one person has no other choice.
+    """
 
     name: str
     reporting: Asset
@@ -34,6 +38,7 @@ class NewOrganization:
     declared_monthly_burn_minor: int | None
     administrator_email: str
     administrator_name: str
+    administrator_roles: frozenset[Role] = frozenset({Role.ADMINISTRATOR})
 
 
 async def create_organization(
@@ -51,7 +56,7 @@ async def create_organization(
         name=require_name(new.administrator_name),
         kind=PrincipalKind.HUMAN,
         state=UserState.ACTIVE,
-        roles=frozenset({Role.ADMINISTRATOR}),
+        roles=new.administrator_roles | {Role.ADMINISTRATOR},
         created_at=now,
     )
     async with database.unit(organization_id) as connection:
@@ -92,6 +97,12 @@ def _agent(organization_id: OrganizationId, new_id: NewId, now: datetime) -> Use
         roles=frozenset({Role.SERVICE}),
         created_at=now,
     )
+
+
+async def organization_name(database: Database, organization_id: OrganizationId) -> str:
+    """The name that it was created with."""
+    async with database.unit(organization_id) as connection:
+        return str((await connection.execute(_NAME, {"id": organization_id})).scalar_one())
 
 
 async def set_live(
