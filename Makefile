@@ -1,6 +1,7 @@
 # Every command that a newcomer needs. `make help` lists them.
 VENV := .venv
 PY := $(VENV)/bin/python
+OURS := agents api contracts dashboard policy prompts saga signer tools treasurer worker
 UV_COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --generate-hashes --universal \
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
@@ -15,6 +16,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@python3 -m venv $(VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@# Compiled once, on all cores: otherwise every process would compile what it imports.
+	@$(PY) -m compileall -q -j 0 $(VENV)/lib $(OURS) > /dev/null 2>&1 || true
 	@touch $@
 
 setup: $(VENV)/.installed ## make .venv with development tools from requirements.lock
@@ -40,6 +43,9 @@ lock: ## renew the lock files (hashes, no addresses)
 	@$(UV_COMPILE) --extra dev -o requirements.lock
 	@$(UV_COMPILE) -o requirements-base.lock
 	@$(UV_COMPILE) --extra bench -o requirements-bench.lock
+
+screenshots: setup ## take the papers' pictures in docs/images (needs the system's Chromium)
+	@$(PY) docs/screenshot.py
 
 contracts: ## compile the Vyper sources into their artifacts
 	@python3 -m venv .venv-contracts
