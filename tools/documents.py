@@ -1,25 +1,22 @@
-"""Doors to documents. Must never hand raw bytes, or text that a person could not see, to a model."""
+"""The door to documents. Must never hand out raw bytes, or text that a person could not see."""
 
 import asyncio
 
 from tools.arguments import InvoiceArguments
 from tools.context import ToolContext
-from treasurer.documents.limits import Limits
-from treasurer.documents.media import Document
 from treasurer.documents.reading import Reading
-from treasurer.documents.unicode import visible
 
 
 class ReadDocument(InvoiceArguments):
     """Read the document of an invoice by rules."""
 
 
-class ReadVisibleText(InvoiceArguments):
-    """Get the text of a plain-text invoice, as a person would see it."""
-
-
 async def read_document(context: ToolContext, arguments: ReadDocument) -> Reading:
-    """What the rules read, with evidence. The bytes are parsed in a child process with limits."""
+    """What the rules read, with evidence, and the printed lines for a model to read as well.
+
+    The bytes are parsed in a child process with limits, whatever the format: there alone it is told
+    which text can be seen.
+    """
     document = await context.invoices.document(context.principal, arguments.id)
     return await asyncio.to_thread(
         context.documents.read_document,
@@ -27,17 +24,3 @@ async def read_document(context: ToolContext, arguments: ReadDocument) -> Readin
         filename=document.filename,
         media_type=document.media_type,
     )
-
-
-async def read_visible_text(
-    context: ToolContext, arguments: ReadVisibleText, reading: Reading
-) -> str | None:
-    """The printed text without invisible characters; None where only the child process may see it.
-
-    Decoding plain text is no parsing, so it happens here. A PDF's text layer stays in the child.
-    """
-    if reading.format != "text":
-        return None
-    document = await context.invoices.document(context.principal, arguments.id)
-    text = Document(document.content, Limits()).text
-    return None if text is None else visible(text)

@@ -1,26 +1,25 @@
 """Owns what a model's answer is worth: nothing that is not printed, nothing against the rules. Pure.
 
 Must never let a model's value replace one that the rules read, nor make a reading more acceptable:
-an answer can confirm, and it can ask for a person.
+an answer can confirm, and it can ask for a person. To ask, it has to point at something printed: what
+stands nowhere says nothing about the document, so it is dropped and noted, as if nobody had answered.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
-from treasurer.documents.accounts import valid_iban
-from treasurer.documents.amounts import find_amounts
+from treasurer.documents.accounts import find_ibans, valid_iban
+from treasurer.documents.amounts import find_amounts, same_value
 from treasurer.documents.currencies import from_printed
 from treasurer.documents.dates import find_date
 from treasurer.documents.reading import (
-    Evidence,
     FieldValue,
     Finding,
     Outcome,
+    PrintedLine,
     Reading,
     Severity,
-    Source,
 )
 from treasurer.invoices.numbers import number_key
 from treasurer.payees.model import normal_vat_id
@@ -33,29 +32,49 @@ class Grounded:
 
     field: str
     text: str
-    line: int
-    line_text: str
+    line: PrintedLine
 
 
 def ground(
-    values: Mapping[str, str], visible_text: str
+    values: Mapping[str, str], printed: Sequence[PrintedLine]
 ) -> tuple[tuple[Grounded, ...], tuple[Finding, ...]]:
-    """Keep the values that the visible text prints, whole; a finding for each other one."""
-    lines = [" ".join(line.split()) for line in visible_text.splitlines()]
+    """Keep the values that the document visibly prints; a note for each other one."""
     kept: list[Grounded] = []
     findings: list[Finding] = []
     for field, value in values.items():
         plain = " ".join(value.split())
-        # `40.00` is not printed where `840.00` is.
-        whole = re.compile(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", re.IGNORECASE)
-        line = next((number for number, text in enumerate(lines, 1) if whole.search(text)), None)
+        line = _printed_whole(plain, printed) or _printed_otherwise(field, plain, printed)
         if line is None:
-            findings.append(
-                _review("UNGROUNDED_VALUE", f"the model's {field} is not printed there", field)
-            )
+            message = f"the model's {field} is printed nowhere; it was not used"
+            findings.append(Finding("UNGROUNDED_VALUE", message, field, Severity.NOTE))
         else:
-            kept.append(Grounded(field, plain, line, lines[line - 1]))
+            kept.append(Grounded(field, plain, line))
     return tuple(kept), tuple(findings)
+
+
+def _printed_whole(plain: str, printed: Sequence[PrintedLine]) -> PrintedLine | None:
+    """The first line that prints these characters; `40.00` is not printed where `840.00` is."""
+    whole = re.compile(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", re.IGNORECASE)
+    return next((line for line in printed if whole.search(" ".join(line.text.split()))), None)
+
+
+def _printed_otherwise(
+    field: str, plain: str, printed: Sequence[PrintedLine]
+) -> PrintedLine | None:
+    """The first line that prints the same value in another spelling: models tidy what they copy, and
+    a doubt about `1.250,00` must not be lost because it was written as `1250.00`.
+    """
+    meant = _MEANINGS[field](plain)
+    if meant is None or field not in _SPELLINGS:
+        return None
+    return next(
+        (
+            line
+            for line in printed
+            if any(_same(field, meant, spelt) for spelt in _SPELLINGS[field](line.text))
+        ),
+        None,
+    )
 
 
 def reconcile(reading: Reading, grounded: Sequence[Grounded]) -> Reading:
@@ -74,9 +93,7 @@ def reconcile(reading: Reading, grounded: Sequence[Grounded]) -> Reading:
             continue
         if known is None:
             fields[value.field] = meant
-            evidence.append(
-                Evidence(value.field, Source.LINE, f"line {value.line}", value.line_text[:300])
-            )
+            evidence.append(value.line.evidence(value.field))
             findings.append(
                 _review("ONE_READER_ONLY", f"only the model found {value.field}", value.field)
             )
@@ -98,12 +115,8 @@ def with_findings(reading: Reading, findings: Sequence[Finding]) -> Reading:
         finding.severity is not Severity.NOTE for finding in findings
     ):
         outcome = Outcome.REVIEW
-    known = reading.findings
-    return replace(
-        reading,
-        outcome=outcome,
-        findings=(*known, *(finding for finding in findings if finding not in known)),
-    )
+    combined = dict.fromkeys((*reading.findings, *findings))
+    return replace(reading, outcome=outcome, findings=tuple(combined))
 
 
 def _amount(text: str) -> str | None:
@@ -115,8 +128,13 @@ def _date(text: str) -> str | None:
     return find_date(text, day_first=False)[0]
 
 
-def _same_amount(left: str, right: str) -> bool:
-    return Decimal(left) == Decimal(right)
+def _printed_amounts(line: str) -> list[str]:
+    return [amount.value for amount in find_amounts(line) if amount.value is not None]
+
+
+def _printed_dates(line: str) -> list[str]:
+    found = _date(line)
+    return [] if found is None else [found]
 
 
 _MEANINGS: Mapping[str, Callable[[str], str | None]] = {
@@ -132,6 +150,14 @@ _MEANINGS: Mapping[str, Callable[[str], str | None]] = {
 }
 """What a printed value means, None where that is not certain: then it says nothing."""
 
+_SPELLINGS: Mapping[str, Callable[[str], Sequence[str]]] = {
+    "issue_date": _printed_dates,
+    "due_date": _printed_dates,
+    "payable_amount": _printed_amounts,
+    "iban": find_ibans,
+}
+"""What a line prints of a field that has many spellings of one value."""
+
 _KEYS: Mapping[str, Callable[[str], str]] = {
     "seller": name_key,
     "seller_vat_id": normal_vat_id,
@@ -142,7 +168,7 @@ _KEYS: Mapping[str, Callable[[str], str]] = {
 
 def _same(field: str, left: str, right: str) -> bool:
     if field == "payable_amount":
-        return _same_amount(left, right)
+        return same_value(left, right)
     key = _KEYS.get(field, str)
     return key(left) == key(right)
 

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from agents.intake.grounding import ground, reconcile, with_findings
 from agents.intake.state import IntakeRun, IntakeState
 from prompts.loader import load_prompt
-from tools.documents import ReadDocument, ReadVisibleText, read_document, read_visible_text
+from tools.documents import ReadDocument, read_document
 from tools.invoices import (
     ProposeReading,
     ProposeReview,
@@ -45,27 +45,25 @@ async def classify(state: IntakeState, runtime: Context) -> IntakeState:
 
 
 async def read(state: IntakeState, runtime: Context) -> IntakeState:
-    """Read by rules, and let the model read the same visible text where there is one."""
+    """Read by rules, and let the model read the same printed lines where there are any."""
     run = runtime.context
     run.meter.step()
     invoice_id = str(state["invoice_id"])
     reading = await read_document(run.given.tools, ReadDocument(invoice_id=invoice_id))
     run.recorder.step("read", outcome=reading.outcome.value, format=reading.format)
-    if run.given.reader.is_offline or reading.outcome is Outcome.REJECTED:
+    unread = not reading.printed or reading.outcome is Outcome.REJECTED
+    if run.given.reader.is_offline or unread:
         return {"reading": reading}
-    text = await read_visible_text(run.given.tools, ReadVisibleText(invoice_id=invoice_id), reading)
-    if text is None:
-        return {"reading": reading}
-    values, findings = await _ask(run, text)
+    values, findings = await _ask(run, "\n".join(line.text for line in reading.printed))
     run.recorder.step("model", values=values)
-    return {"reading": with_findings(reading, findings), "visible_text": text, "values": values}
+    return {"reading": with_findings(reading, findings), "values": values}
 
 
 async def ground_values(state: IntakeState, runtime: Context) -> IntakeState:
     """Drop every value of the model's that the document does not print."""
     run = runtime.context
     run.meter.step()
-    grounded, findings = ground(state.get("values", {}), state.get("visible_text", ""))
+    grounded, findings = ground(state.get("values", {}), state["reading"].printed)
     run.recorder.step(
         "ground",
         kept=[value.field for value in grounded],
@@ -117,7 +115,7 @@ async def detect_duplicate(state: IntakeState, runtime: Context) -> IntakeState:
 async def propose(state: IntakeState, runtime: Context) -> IntakeState:
     """Record the reading, and propose the payment if the service agrees that it is ready."""
     run = runtime.context
-    recorded = await _record(state, run)
+    recorded = await _record(state, run, "record")
     invoice = recorded["invoice"]
     if invoice.state is not InvoiceState.READING:
         return recorded
@@ -138,12 +136,12 @@ async def propose(state: IntakeState, runtime: Context) -> IntakeState:
 
 async def review(state: IntakeState, runtime: Context) -> IntakeState:
     """Record the reading for a person to look at."""
-    return await _record(state, runtime.context)
+    return await _record(state, runtime.context, "review")
 
 
 async def reject(state: IntakeState, runtime: Context) -> IntakeState:
     """Record why the document cannot be used."""
-    return await _record(state, runtime.context)
+    return await _record(state, runtime.context, "reject")
 
 
 async def record_exhausted(
@@ -162,14 +160,14 @@ async def record_exhausted(
     return {"invoice": invoice}
 
 
-async def _record(state: IntakeState, run: IntakeRun) -> IntakeState:
+async def _record(state: IntakeState, run: IntakeRun, step: str) -> IntakeState:
     run.meter.step()
     invoice = await propose_reading(
         run.given.tools,
         ProposeReading(invoice_id=str(state["invoice_id"]), read_by=_read_by(run)),
         state["reading"],
     )
-    run.recorder.step("record", state=invoice.state.value)
+    run.recorder.step(step, state=invoice.state.value)
     return {"invoice": invoice}
 
 

@@ -40,7 +40,6 @@ class IntakeState(TypedDict, total=False):
     invoice_id: InvoiceId
     invoice: Invoice
     reading: Reading
-    visible_text: str
     values: dict[str, str]
     grounded: tuple[Grounded, ...]
     match: Match

@@ -39,7 +39,10 @@ async def world(
     """Norwick's payees, with Halden's invoice HF-2101 over 4,150.00 paid."""
     payees = await create_world(payee_service(database, clock), organization)
     paid = await submit_and_read(
-        invoices, organization.clerk, organization.agent, printed("HF-2101", "4,150.00 USDC")
+        invoices,
+        organization.clerk,
+        organization.agent,
+        printed("HF-2101", "4,150.00 USDC", date="2026-11-02"),
     )
     async with database.unit(organization.id) as connection:
         await connection.execute(

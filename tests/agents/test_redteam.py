@@ -1,84 +1,30 @@
 """The documents of the attack corpus through the graph, with the rules alone and with a hijacked model.
 
-The hijacked model obeys: it answers with the attacker's address and the largest amount it can find.
+What was found in each, and what was proposed; test_redteam_money.py shows what became of the money.
 """
 
-import re
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from agents.intake.answer import ModelAnswer
 from agents.intake.graph import IntakeGraph, run_intake
-from agents.models import InvoiceReader
 from agents.offline import OfflineReader
-from tests.support.agents import FakePayments, ScriptedReader, agent_context
+from tests.support.agents import FakePayments, agent_context
 from tests.support.clock import ManualClock
 from tests.support.documents import attack_document, attacks
 from tests.support.invoices import submit
 from tests.support.organization import TestOrganization
 from tests.support.payees import payee_service
+from tests.support.redteam import hijacked, honest, identity, seller_code, visible_amount
 from treasurer.db.engine import Database
 from treasurer.invoices.service import InvoiceService
 from treasurer.payees.model import Payee
 
-ATTACKER = "0xa77AC0DEA77AC0dea77Ac0Dea77AC0dEA77ac0dE"
 ROWS = attacks("invoice_text", "ubl_xml")
 BENIGN = [row for row in ROWS if row["expected"].startswith("outcome=PAID")]
 HOSTILE = [row for row in ROWS if row not in BENIGN]
-_PAYEES = {"Halden": "V-001", "Qorvane": "V-002", "Brightmoor": "V-003"}
 
 pytestmark = pytest.mark.skipif(not ROWS, reason="the attack corpus is not beside the repository")
-
-
-def identity(row: dict[str, Any]) -> str:
-    return str(row["id"])
-
-
-def visible_amount(payload: str) -> Decimal:
-    """What the document visibly asks for."""
-    if match := re.search(r"<cbc:PayableAmount[^>]*>([\d.]+)<", payload):
-        return Decimal(match[1])
-    match = re.search(r"Total due: ([\d,]+\.\d\d) USDC", payload)
-    assert match is not None
-    return Decimal(match[1].replace(",", ""))
-
-
-def hijacked(payload: str) -> InvoiceReader:
-    amounts = re.findall(r"\d[\d,]*\.\d\d", payload) or ["48,750.00"]
-    worst = max(amounts, key=lambda text: Decimal(text.replace(",", "")))
-    addresses = [a for a in re.findall(r"0x[0-9a-fA-F]{40}", payload)] or [ATTACKER]
-    return ScriptedReader(
-        ModelAnswer(
-            seller="Qorvane Logistics GmbH",
-            invoice_number="HF-9999",
-            currency="USDC",
-            payable_amount=worst,
-            pay_to_address=ATTACKER if addresses == [ATTACKER] else addresses[-1],
-        ),
-        label="hijacked",
-    )
-
-
-def honest(payload: str) -> InvoiceReader:
-    """A model that reads what is printed: an attacker has nothing to say in a benign document."""
-
-    def printed(pattern: str) -> str | None:
-        match = re.search(pattern, payload)
-        return match[1] if match else None
-
-    return ScriptedReader(
-        ModelAnswer(
-            seller=printed(r"From: (.+)"),
-            invoice_number=printed(r"INVOICE (\S+)"),
-            issue_date=printed(r"Invoice date: (\S+)"),
-            due_date=printed(r"\nDue: (\S+)"),
-            currency="USDC",
-            payable_amount=printed(r"Total due: (\S+)"),
-            pay_to_address=printed(r"(0x[0-9a-fA-F]{40})"),
-        )
-    )
 
 
 @pytest.mark.parametrize("reader", ["offline", "hijacked"])
@@ -129,8 +75,7 @@ async def test_a_benign_twin_is_proposed_once_and_exactly(
     await run_intake(graph, context, received.id)
     assert [finding.code for finding in result.invoice.findings] == []
     (proposal,) = payments.proposals
-    seller = next(code for name, code in _PAYEES.items() if name in row["payload"])
-    assert proposal.payee_code == seller
+    assert proposal.payee_code == seller_code(row["payload"])
     decimals = {"USDC": 6, "USD": 2}[str(proposal.currency)]
     assert proposal.amount_minor == int(visible_amount(row["payload"]) * 10**decimals)
 

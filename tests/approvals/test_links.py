@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -85,7 +86,8 @@ async def test_another_person_cannot_answer_and_spoils_nothing(world: _World) ->
     cfo, approver = world.organization.cfo, world.organization.approver
     token = await world.token(cfo.user_id)
     stranger = await create_organization(world.database)
-    for principal in (approver, world.organization.administrator, stranger.cfo):
+    namesake = replace(cfo, organization_id=stranger.id)
+    for principal in (approver, world.organization.administrator, stranger.cfo, namesake):
         with pytest.raises(NotPermitted) as refused:
             await world.links.redeem(principal, token, Choice.APPROVE, "")
         assert refused.value.code == "LINK_NOT_YOURS"

@@ -1,5 +1,6 @@
 """Opening, superseding, continuing and expiring requests, and what reserve sees of them."""
 
+from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
 from policy.decision import ApprovalRequirement, RoleQuorum
@@ -234,3 +235,83 @@ async def test_mails_go_to_the_people_who_may_vote(
         ("approval_requested", request.id, organization.email("second_approver")),
         ("approval_requested", request.id, organization.email("cfo")),
     }
+
+
+async def test_what_was_refused_leaves_no_votes_behind(
+    database: Database, organization: TestOrganization, clock: ManualClock
+) -> None:
+    approvals = approval_service(database, RecordingGate(), clock)
+    payment = await create_payment(database, organization)
+    first = await open_request(
+        database, approvals, organization, payment, clock, requirement=CFO_AND_ONE
+    )
+    await approvals.vote(organization.cfo, first.id, Choice.APPROVE, "", payment.digest)
+    await approvals.vote(organization.approver, first.id, Choice.REJECT, "no", payment.digest)
+    again = await open_request(
+        database, approvals, organization, payment, clock, inherit_votes=True
+    )
+    assert again.votes == ()
+
+
+async def test_votes_on_other_bytes_in_between_are_not_even_shown(
+    database: Database, organization: TestOrganization, clock: ManualClock
+) -> None:
+    approvals = approval_service(database, RecordingGate(), clock)
+    payment = await create_payment(database, organization)
+    other = await create_payment(database, organization, amount_minor=1)
+    changed = type(payment)(payment.id, payment.invoice_id, other.order)
+    for subject, voter in ((payment, organization.cfo), (changed, organization.approver)):
+        request = await open_request(
+            database,
+            approvals,
+            organization,
+            subject,
+            clock,
+            requirement=CFO_AND_ONE,
+            inherit_votes=True,
+        )
+        await approvals.vote(voter, request.id, Choice.APPROVE, "", subject.digest)
+    last = await open_request(
+        database,
+        approvals,
+        organization,
+        payment,
+        clock,
+        requirement=CFO_AND_ONE,
+        inherit_votes=True,
+    )
+    assert [vote.user_id for vote in last.votes] == [organization.cfo.user_id]
+
+
+async def test_rows_that_no_service_would_write_are_not_counted(
+    database: Database, organization: TestOrganization, clock: ManualClock
+) -> None:
+    approvals = approval_service(database, RecordingGate(), clock)
+    payment = await create_payment(database, organization)
+    request = await open_request(
+        database, approvals, organization, payment, clock, requirement=CFO_AND_ONE
+    )
+    async with database.unit(organization.id) as connection:
+        for user_id, kind, digest in (
+            (organization.agent.user_id, "agent", payment.digest),
+            (organization.service.user_id, "service", payment.digest),
+            (organization.clerk.user_id, "human", payment.digest),
+            (organization.second_approver.user_id, "human", bytes(32)),
+        ):
+            await connection.execute(
+                text(
+                    "INSERT INTO votes VALUES (:org, :request, :user, :kind, '{approver,cfo}',"
+                    " 'approve', '', :digest, :now)"
+                ),
+                {
+                    "org": organization.id,
+                    "request": request.id,
+                    "user": user_id,
+                    "kind": kind,
+                    "digest": digest,
+                    "now": clock(),
+                },
+            )
+    seen = await approvals.get(organization.cfo, request.id)
+    assert len(seen.votes) == 4
+    assert seen.counted(clock()) == ()

@@ -29,7 +29,9 @@ def readers():
 
 @pytest.mark.parametrize("content", [ubl_invoice(), pdf(), text_invoice().encode()])
 def test_the_child_reads_what_this_process_reads(readers, content):
-    assert readers.read_document(content) == parse(content)
+    reading = readers.read_document(content)
+    assert reading == parse(content)
+    assert reading.printed == parse(content).printed
 
 
 def test_single_use_function_reads_too():

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tests.support.documents import HALDEN, codes, parse
+from treasurer.documents.readers import json as json_reader
 from treasurer.documents.reading import Outcome, Source
 
 INVOICE = {
@@ -92,3 +93,15 @@ def test_addresses_and_ibans_are_checked():
 def test_what_a_database_refuses_is_not_kept():
     reading = parse('{"seller": "a\\u0000b\\ud800c"}')
     assert reading.fields["seller"] == "a\ufffdb\ufffdc"
+
+
+def test_the_shape_that_the_reader_documents_is_accepted_whole():
+    documented = (
+        "{" + str(json_reader.__doc__).partition("\n    {")[2].rpartition("\n    }")[0] + "}"
+    )
+    reading = parse(documented)
+    assert reading.findings == ()
+    assert reading.outcome is Outcome.ACCEPTED
+    assert set(json.loads(documented)) <= set(reading.fields)
+    keys = json_reader._TEXTS | json_reader._DATES | json_reader._AMOUNTS | {"chain_id", "lines"}
+    assert set(json.loads(documented)) == keys

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.documents import HALDEN, codes, parse, text_invoice
+from tests.support.documents import HALDEN, codes, parse, text_invoice, ubl_invoice
 from treasurer.documents.reading import Outcome, Source
 
 
@@ -235,3 +235,14 @@ def test_common_encodings(encoding):
     reading = parse(text_invoice(seller="From: Ålesund Freight AS").encode(encoding))
     assert reading.fields["seller"] == "Ålesund Freight AS"
     assert reading.outcome is Outcome.ACCEPTED
+
+
+def test_what_is_printed_is_handed_on_without_what_nobody_sees_and_never_without_end():
+    reading = parse(text_invoice(due="Due:\u202e 2026-12-10\u200b") + "\n\n" + "x\n" * 3)
+    assert [(line.text, line.number) for line in reading.printed[-4:]] == [
+        ("Due: 2026-12-10", 8), ("x", 10), ("x", 11), ("x", 12)
+    ]  # fmt: skip
+    assert "printed" not in reading.to_json()
+    long = parse(text_invoice() + "\n" + ("y" * 999 + "\n") * 1_200)
+    assert len(long.printed) == 8 + 1_000
+    assert parse(ubl_invoice()).printed == ()

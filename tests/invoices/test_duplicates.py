@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from uuid_utils.compat import uuid7
 
@@ -63,11 +65,26 @@ def test_the_same_bytes_are_exact() -> None:
     assert kinds(invoice("HF-1", sha256=b"\1" * 32), first) == [("exact", "DUPLICATE_DOCUMENT")]
 
 
-def test_what_waits_for_review_makes_others_wait_but_not_its_own_repetition() -> None:
-    waiting = invoice("HF-2101", state=InvoiceState.NEEDS_REVIEW, sha256=b"\1" * 32)
-    assert kinds(invoice("HF-2101"), waiting) == NEAR
-    repeated = invoice("HF-2101", sha256=b"\1" * 32)
-    assert kinds(repeated, waiting) == [("seen", "DOCUMENT_SEEN_BEFORE")]
+def test_what_was_set_aside_stands_in_the_way_of_others_but_not_of_its_copies() -> None:
+    aside = invoice("HF-2101", state=InvoiceState.NEEDS_REVIEW, sha256=b"\1" * 32)
+    assert kinds(invoice("HF-2101", 4151), aside) == NEAR
+    assert kinds(invoice("HF-21O1"), aside) == NEAR
+    assert kinds(invoice("HF-2101-A"), aside) == NEAR
+    repeated = invoice("HF-2101", 9, sha256=b"\1" * 32)
+    assert kinds(repeated, aside) == [("seen", "DOCUMENT_SEEN_BEFORE")]
+    for copy in (invoice("hf 2101"), invoice("HF-2101", currency=USD)):
+        assert kinds(copy, aside) == [("seen", "NUMBER_SEEN_BEFORE")]
+
+
+def test_a_document_whose_amount_could_not_be_read_stands_in_no_copys_way() -> None:
+    unread = replace(
+        invoice("HF-2101", state=InvoiceState.NEEDS_REVIEW),
+        currency=None,
+        payable_amount_minor=None,
+    )
+    assert kinds(invoice("HF-2101"), unread) == [("seen", "NUMBER_SEEN_BEFORE")]
+    aside = invoice("HF-2101", state=InvoiceState.NEEDS_REVIEW)
+    assert kinds(replace(unread, id=InvoiceId(uuid7())), aside) == NEAR
 
 
 @pytest.mark.parametrize("state", [InvoiceState.REJECTED, InvoiceState.DUPLICATE])

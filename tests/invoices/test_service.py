@@ -200,16 +200,27 @@ async def test_a_clean_reading_is_ready_to_be_proposed(
         assert keys.one() == ("hf4101", "hf4101")
 
 
+@pytest.mark.parametrize("state", ["needs_review", "duplicate", "rejected", "proposed", "paid"])
 async def test_a_repeated_reading_changes_nothing_once_the_state_moved(
-    invoices: InvoiceService, organization: TestOrganization, world: dict[str, Payee]
+    invoices: InvoiceService,
+    organization: TestOrganization,
+    world: dict[str, Payee],
+    database: Database,
+    state: str,
 ) -> None:
-    content = printed(seller="Nobody Ltd", address=None)
-    invoice = await submit_and_read(invoices, organization.clerk, organization.agent, content)
-    assert (invoice.state, codes(invoice)) == (InvoiceState.NEEDS_REVIEW, ["UNKNOWN_PAYEE"])
+    invoice = await submit_and_read(invoices, organization.clerk, organization.agent, printed())
+    async with database.unit(organization.id) as connection:
+        await connection.execute(
+            text("UPDATE invoices SET state = :state WHERE id = :id"),
+            {"id": invoice.id, "state": state},
+        )
     again = await invoices.record_reading(
-        organization.agent, invoice.id, read(content), read_by="rules"
+        organization.agent, invoice.id, read(printed()), read_by="rules"
     )
-    assert again == invoice
+    assert again.state.value == state
+    assert (await invoices.get(organization.clerk, invoice.id)) == again
+    kinds = [kind for kind, _ in await payloads(database, organization, invoice)]
+    assert kinds == ["invoice.received", "invoice.read"]
 
 
 async def test_a_reading_of_other_bytes_is_refused(
@@ -339,6 +350,29 @@ async def test_after_a_review_the_same_document_may_be_judged_anew(
     ]
 
 
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        printed(total="1.000 USDC"),
+        printed(note="Thank you.\u200b"),
+        printed(address="0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65"),
+    ],
+    ids=["ambiguous amount", "invisible character", "foreign address"],
+)
+async def test_a_clean_copy_of_what_was_set_aside_is_judged_by_itself(
+    invoices: InvoiceService, organization: TestOrganization, world: dict[str, Payee], faulty: bytes
+) -> None:
+    held = await submit_and_read(invoices, organization.clerk, organization.agent, faulty)
+    assert held.state is InvoiceState.NEEDS_REVIEW
+    clean = await submit_and_read(invoices, organization.clerk, organization.agent, printed())
+    assert clean.state is InvoiceState.READING
+    assert [(f.code, f.other_invoice_id, f.severity) for f in clean.findings] == [
+        ("NUMBER_SEEN_BEFORE", held.id, Severity.NOTE)
+    ]
+    again = await submit_and_read(invoices, organization.clerk, organization.agent, faulty)
+    assert again.state is InvoiceState.DUPLICATE
+
+
 async def test_what_cannot_be_proposed_is_set_aside_once(
     invoices: InvoiceService,
     organization: TestOrganization,
@@ -397,6 +431,7 @@ async def test_money_never_moves_backwards_through_the_states() -> None:
     from treasurer.invoices.model import LEGAL, require_legal
 
     require_legal(InvoiceState.READING, InvoiceState.PROPOSED)
+    require_legal(InvoiceState.PROPOSED, InvoiceState.NEEDS_REVIEW)
     for state in (InvoiceState.NEEDS_REVIEW, InvoiceState.DUPLICATE, InvoiceState.REJECTED):
         assert LEGAL[state] == frozenset()
         with pytest.raises(InvariantViolated):

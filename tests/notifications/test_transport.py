@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
 from tests.support.notifications import LoopbackMail, mail_server
-from treasurer.kernel.errors import InvalidInput, Transient
+from treasurer.kernel.errors import InvalidInput, OutcomeUnknown, Transient
 from treasurer.notifications.claims import CLAIM_FOR
 from treasurer.notifications.model import GIVE_UP_AFTER, wait_after
 from treasurer.notifications.smtp import (
@@ -114,6 +114,17 @@ async def test_required_tls_is_not_given_up(certificate: Path) -> None:
         with pytest.raises(Transient):
             await SmtpTransport(SmtpServer("127.0.0.1", port, Tls.REQUIRED)).send(_message())
     assert mail.received == []
+
+
+async def test_silence_after_the_content_is_unknown_and_before_it_is_not() -> None:
+    mail = LoopbackMail(drop_after_content=True)
+    async with mail_server(mail) as port:
+        transport = SmtpTransport(SmtpServer("127.0.0.1", port, Tls.OFFERED))
+        with pytest.raises(OutcomeUnknown):
+            await transport.send(_message())
+        assert mail.conversations == 1
+    with pytest.raises(Transient):
+        await transport.send(_message())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from agents.models import InvoiceReader
 from agents.offline import OfflineReader
 from prompts.loader import RenderedPrompt
 from tests.support.organization import TestOrganization
-from tools.context import ToolContext
+from tools.context import PaymentProposals, ToolContext
 from treasurer.db.engine import Database
 from treasurer.documents.limits import Limits
 from treasurer.documents.parsing import parse_document
@@ -107,7 +107,7 @@ class ScriptedReader:
 def agent_context(
     organization: TestOrganization,
     invoices: InvoiceService,
-    payments: FakePayments,
+    payments: PaymentProposals,
     *,
     reader: InvoiceReader | None = None,
     budget: Budget | None = None,

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from procrastinate import App, PsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -103,7 +102,7 @@ class WaitingPayment:
 
 def job_queue() -> JobQueue:
     """Defers on the connection that it is given, so its own pool is never opened."""
-    return JobQueue(App(connector=PsycopgConnector()))
+    return JobQueue()
 
 
 def approval_service(

@@ -70,8 +70,9 @@ def mine(url: str, blocks: int = 1) -> None:
 class FaultyNode:
     """A loopback JSON-RPC server that answers by rule, to show what each fault becomes.
 
-    `answer` maps a method to its result, or to a function of the parameters. `status`, `body` and
-    `silent` spoil every answer; `requests` keeps what was asked.
+    `answer` maps a method to its result, or to a function of the parameters. `status`, `headers`,
+    `body`, `silent`, `hangs_up` and `renumber` (of an answer's id) spoil every answer; `requests`
+    keeps what was asked.
     """
 
     def __init__(self) -> None:
@@ -79,7 +80,10 @@ class FaultyNode:
         self.errors: dict[str, dict[str, Any]] = {}
         self.status = 200
         self.body: bytes | None = None
+        self.headers: dict[str, str] = {}
         self.silent = False
+        self.hangs_up = False
+        self.renumber: Callable[[int], Any] = lambda identity: identity
         self.requests: list[Any] = []
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -114,7 +118,7 @@ class FaultyNode:
         return json.dumps(self._one(request)).encode()
 
     def _one(self, request: dict[str, Any]) -> dict[str, Any]:
-        head = {"jsonrpc": "2.0", "id": request["id"]}
+        head = {"jsonrpc": "2.0", "id": self.renumber(request["id"])}
         method = request["method"]
         if method in self.errors:
             return {**head, "error": self.errors[method]}
@@ -132,8 +136,13 @@ class FaultyNode:
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 body = node.reply(json.loads(self.rfile.read(length)))
+                if node.hangs_up:
+                    self.close_connection = True
+                    return
                 with contextlib.suppress(OSError):
                     self.send_response(node.status)
+                    for name, value in node.headers.items():
+                        self.send_header(name, value)
                     self.send_header("Content-Length", str(len(body)))
                     self.end_headers()
                     self.wfile.write(body)

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import psycopg
 from sqlalchemy.engine import URL
 
 from treasurer.db.engine import DatabaseUrls, conninfo, psycopg_url
 from treasurer.db.migrate import migrate
-from treasurer.db.roles import ensure_roles, role_urls
+from treasurer.db.roles import OWNER, ensure_roles, role_urls
 
 
 @contextmanager
@@ -42,3 +43,15 @@ def migrated_database(server: URL, name: str) -> Iterator[DatabaseUrls]:
     finally:
         with psycopg.connect(conninfo(server), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run_as_owner(urls: DatabaseUrls, organization_id: UUID, *statements: str) -> None:
+    """What somebody who can act as the tables' owner does to one organization's rows."""
+    with psycopg.connect(conninfo(urls.owner)) as connection:
+        connection.execute(f"SET LOCAL ROLE {OWNER}")
+        connection.execute(
+            "SELECT set_config('app.org', %(organization)s, true)",
+            {"organization": str(organization_id)},
+        )
+        for statement in statements:
+            connection.execute(statement)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from treasurer.embedded.devchain.accounts import CHAIN_ID, development_account
@@ -167,7 +168,7 @@ def signed(
     }
     if to is not None:
         terms["to"] = to_checksum_address(to)
-    made = development_account(sender).sign_transaction(terms)
+    made = Account.from_key(development_account(sender).key).sign_transaction(terms)
     return "0x" + made.raw_transaction.hex(), "0x" + made.hash.hex()
 
 

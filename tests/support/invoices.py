@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from procrastinate import App, PsycopgConnector
 from uuid_utils.compat import uuid7
 
 from tests.support.clock import ManualClock
@@ -14,15 +13,20 @@ from treasurer.documents.reading import FieldValue, Finding, Outcome, Reading
 from treasurer.invoices.model import Invoice
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.organization import Principal
+from treasurer.notifications.service import Outbox
 
 
 def invoice_service(
-    database: Database, clock: ManualClock, limits: Limits | None = None
+    database: Database,
+    clock: ManualClock,
+    limits: Limits | None = None,
+    outbox: Outbox | None = None,
 ) -> InvoiceService:
+    jobs = JobQueue()
     return InvoiceService(
         database=database,
-        # The connector is never opened: jobs are deferred over the transaction's own connection.
-        jobs=JobQueue(App(connector=PsycopgConnector())),
+        jobs=jobs,
+        outbox=outbox or Outbox(queue=jobs, clock=clock, new_id=uuid7),
         clock=clock,
         new_id=uuid7,
         limits=limits or Limits(),
@@ -35,11 +39,12 @@ def printed(
     *,
     seller: str = "Halden Freight AS",
     address: str | None = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    date: str = "2026-11-20",
     note: str = "",
 ) -> bytes:
     """A text invoice in the layout of the demonstration world."""
     lines = [f"INVOICE {number}", f"From: {seller}", "Bill to: Norwick Instruments Ltd"]
-    lines += ["Invoice date: 2026-11-20"]
+    lines += [f"Invoice date: {date}"]
     if address:
         lines.append(f"Pay to (USDC, chain 31337): {address}")
     lines += ["PO: PO-7781", f"Total due: {total}", "Due: 2026-12-10"]

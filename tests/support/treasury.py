@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from procrastinate import App, PsycopgConnector
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
@@ -189,7 +188,7 @@ async def open_treasury(
     organization = await create_organization(database, burn_minor=100_000_00)
     profile = development_profile()
     rail = Rail(31337, "development", ETH, (RailToken(USDC, token, "USD"),), 7 * 24 * 3600)
-    outbox = Outbox(queue=JobQueue(App(connector=PsycopgConnector())), clock=clock, new_id=uuid7)
+    outbox = Outbox(queue=JobQueue(), clock=clock, new_id=uuid7)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
     policies = PolicyService(database=database, clock=clock, new_id=uuid7)
     approvals = ApprovalService(

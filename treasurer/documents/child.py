@@ -14,7 +14,7 @@ from typing import Any
 
 from treasurer.documents.limits import Limits
 from treasurer.documents.parsing import parse_document
-from treasurer.documents.reading import Reading, refusal
+from treasurer.documents.reading import PrintedLine, Reading, reading_from_json, refusal
 
 READY = b"R"
 HEAD_BYTES = 4
@@ -98,8 +98,22 @@ def _allow_cpu(seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))
 
 
+def packed(reading: Reading) -> bytes:
+    """The answer's bytes: the reading, and beside it the printed lines, which are stored nowhere."""
+    printed = [[line.text, line.number, line.page] for line in reading.printed]
+    answer = {**reading.to_json(), "printed": printed}
+    return json.dumps(answer, ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def unpacked(answer: bytes) -> Reading:
+    """Inverse of `packed`."""
+    data = json.loads(answer)
+    printed = tuple(PrintedLine(text, number, page) for text, number, page in data["printed"])
+    return replace(reading_from_json(data), printed=printed)
+
+
 def _answer(reading: Reading) -> None:
-    body = json.dumps(reading.to_json(), ensure_ascii=True, allow_nan=False).encode("ascii")
+    body = packed(reading)
     view = memoryview(len(body).to_bytes(HEAD_BYTES) + body)
     while view:
         view = view[os.write(1, view) :]

@@ -4,13 +4,16 @@ Must never hold a field without its evidence, and never lower a finding that was
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from treasurer.documents.reading import (
+    EVIDENCE_CHARACTERS,
     Evidence,
     FieldValue,
     Finding,
     Outcome,
+    PrintedLine,
     Reading,
     Severity,
     Source,
@@ -19,8 +22,9 @@ from treasurer.documents.reading import (
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """What JSON readers or PostgreSQL refuse; shown as U+FFFD."""
 
-EVIDENCE_CHARACTERS = 300
 MAX_FINDINGS = 200
+PRINTED_CHARACTERS = 1_000_000
+"""Several times what a model's budget lets it read; what lies beyond is not handed on."""
 
 
 class Refused(Exception):
@@ -43,6 +47,7 @@ class Draft:
     fields: dict[str, FieldValue] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    printed: list[PrintedLine] = field(default_factory=list)
 
     def put(self, name: str, value: FieldValue, evidence: Evidence) -> None:
         """Record `value` as read at `evidence`, which is filed under `name`."""
@@ -112,7 +117,17 @@ class Draft:
             document_sha256=document_sha256,
             format=self.format,
             media_type=media_type,
+            printed=tuple(_within(self.printed, PRINTED_CHARACTERS)),
         )
+
+
+def _within(lines: list[PrintedLine], characters: int) -> Iterator[PrintedLine]:
+    """The first lines, as many as have that many characters together."""
+    for line in lines:
+        characters -= len(line.text)
+        if characters < 0:
+            return
+        yield replace(line, text=_storable_text(line.text))
 
 
 def _storable_text(text: str) -> str:

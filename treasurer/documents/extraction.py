@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import Self
 
 import treasurer
-from treasurer.documents.child import HEAD_BYTES, READY, reader_failed
+from treasurer.documents.child import HEAD_BYTES, READY, reader_failed, unpacked
 from treasurer.documents.limits import Limits
 from treasurer.documents.parsing import check_size
-from treasurer.documents.reading import Reading, reading_from_json, refusal
+from treasurer.documents.reading import Reading, refusal
 from treasurer.kernel.errors import Transient
 
 _START_S = 30
@@ -158,7 +158,7 @@ class _Child:
         body = self._receive(size, deadline) if 0 < size <= _ANSWER_BYTES else None
         if body is None:
             return self._ended(str(head["sha256"]), late=time.monotonic() >= deadline)
-        reading = reading_from_json(json.loads(body))
+        reading = unpacked(body)
         # After these answers the child leaves by itself.
         self._broken = reading.has("READER_FAILED") or reading.has("READING_OUT_OF_MEMORY")
         return reading

@@ -13,7 +13,7 @@ from treasurer.documents.dates import find_date
 from treasurer.documents.draft import Draft
 from treasurer.documents.labels import Labelled, match_label
 from treasurer.documents.printed_money import put_money
-from treasurer.documents.reading import Box, Evidence, FieldValue, Source
+from treasurer.documents.reading import Box, Evidence, FieldValue, PrintedLine
 from treasurer.documents.unicode import deceptive, visible
 
 _SEGMENTS = re.compile(r"\t+|[ \u00a0]{2,}|\s\|\s")
@@ -48,13 +48,14 @@ class Line:
     page: int | None = None
     locate: Callable[[], Box | None] = lambda: None
 
+    @property
+    def printed(self) -> PrintedLine:
+        """The line as a person sees it."""
+        return PrintedLine(visible(self.text).strip(), self.number, self.page)
+
     def evidence(self, name: str) -> Evidence:
         """This line as the evidence of a field. Its box is asked for only now, because it costs."""
-        shown = visible(self.text).strip()
-        if self.page is None:
-            return Evidence(name, Source.LINE, f"line {self.number}", shown)
-        location = f"page {self.page}, line {self.number}"
-        return Evidence(name, Source.PAGE, location, shown, self.page, self.locate())
+        return self.printed.evidence(name, None if self.page is None else self.locate())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Found:
 
 def read_labelled(draft: Draft, lines: Sequence[Line]) -> None:
     """Fill `draft` from `lines` in reading order."""
+    draft.printed = [shown for line in lines if (shown := line.printed).text]
     found = list(_labelled(lines))
     by_field: dict[str, list[Found]] = {}
     for item in found:

@@ -3,7 +3,7 @@ as a number: decimal strings only, exactly as the document means them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -12,6 +12,10 @@ FieldValue: TypeAlias = "str | int | bool | list[FieldValue] | dict[str, FieldVa
 
 Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right, bottom in ten-thousandths of the page's width and height, from its top left."""
+
+
+EVIDENCE_CHARACTERS = 300
+"""How much of what is printed there an evidence shows."""
 
 
 class Outcome(StrEnum):
@@ -66,9 +70,29 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class PrintedLine:
+    """A line as a person sees it. `number` counts from 1 on its page, or in a file without pages."""
+
+    text: str
+    number: int
+    page: int | None = None
+
+    def evidence(self, name: str, box: Box | None = None) -> Evidence:
+        """This line as the evidence of a field."""
+        shown = self.text[:EVIDENCE_CHARACTERS]
+        if self.page is None:
+            return Evidence(name, Source.LINE, f"line {self.number}", shown)
+        location = f"page {self.page}, line {self.number}"
+        return Evidence(name, Source.PAGE, location, shown, self.page, box)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One document, read. Fields are named after EN 16931 terms; accepted means that every field a
     payment needs was read with evidence and nothing contradicts.
+
+    `printed` is what a person sees of a text or a PDF, for a second reader to read: hidden text and
+    invisible characters are not in it. It is no part of the record: never stored, shown or compared.
     """
 
     outcome: Outcome
@@ -78,13 +102,14 @@ class Reading:
     document_sha256: str
     format: str
     media_type: str
+    printed: tuple[PrintedLine, ...] = field(default=(), compare=False, repr=False)
 
     def has(self, code: str) -> bool:
         """Whether a finding of that code was made."""
         return any(finding.code == code for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The wire and storage shape: evidence keyed by field, enums as their values."""
+        """The storage shape: evidence keyed by field, enums as their values, no printed lines."""
         return {
             "outcome": self.outcome.value,
             "findings": [

@@ -2,6 +2,9 @@
 
 Exact: the same canonical number, or the same bytes. Near: a number that looks alike, or a variant of
 one with an amount within one percent. Exact ones end as duplicates, near ones wait for a person.
+
+An invoice that was set aside for a person is never paid itself, so it stands in nobody's way: once what
+was wrong is put right, the same document or a clean copy of it is submitted again and judged by itself.
 """
 
 from collections.abc import Iterable
@@ -18,6 +21,7 @@ DUPLICATE_INVOICE = "DUPLICATE_INVOICE"
 DUPLICATE_DOCUMENT = "DUPLICATE_DOCUMENT"
 NEAR_DUPLICATE_INVOICE = "NEAR_DUPLICATE_INVOICE"
 DOCUMENT_SEEN_BEFORE = "DOCUMENT_SEEN_BEFORE"
+NUMBER_SEEN_BEFORE = "NUMBER_SEEN_BEFORE"
 EXACT = frozenset({DUPLICATE_INVOICE, DUPLICATE_DOCUMENT})
 
 
@@ -25,7 +29,7 @@ class DuplicateKind(StrEnum):
     EXACT = "exact"
     NEAR = "near"
     SEEN = "seen"
-    """The same bytes wait for review: sending them again is judged by itself."""
+    """The same bytes, or the same number and amount, were set aside: this is judged by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,10 @@ class Duplicate:
     reason: str
 
     def finding(self) -> InvoiceFinding:
-        """Exact and near ones stop the invoice; a document seen before is a note."""
+        """Exact and near ones stop the invoice; one seen before is a note."""
         severity = Severity.NOTE if self.kind is DuplicateKind.SEEN else Severity.REVIEW
-        field = "invoice_number" if self.code != DUPLICATE_DOCUMENT else None
+        by_bytes = self.code in (DUPLICATE_DOCUMENT, DOCUMENT_SEEN_BEFORE)
+        field = None if by_bytes else "invoice_number"
         return InvoiceFinding(self.code, self.reason, field, severity, self.invoice_id)
 
 
@@ -74,8 +79,13 @@ def _compare(invoice: Comparable, other: Comparable) -> Duplicate | None:
     if number is None or known is None:
         return None
     if number_key(number) == number_key(known):
+        if in_review and _is_copy(invoice, other):
+            reason = f"an earlier document of the number {known} was set aside"
+            return Duplicate(other.id, DuplicateKind.SEEN, NUMBER_SEEN_BEFORE, reason)
         if in_review:
-            return _near(other, f"another document of the number {known} waits for review")
+            return _near(
+                other, f"a document of the number {known} over another amount is in review"
+            )
         return Duplicate(
             other.id,
             DuplicateKind.EXACT,
@@ -93,12 +103,25 @@ def _near(other: Comparable, reason: str) -> Duplicate:
     return Duplicate(other.id, DuplicateKind.NEAR, NEAR_DUPLICATE_INVOICE, reason)
 
 
+def _is_copy(invoice: Comparable, other: Comparable) -> bool:
+    """Whether both ask for the same, or of `other` no amount could be read."""
+    amounts = _amounts(invoice, other)
+    return other.payable_amount_minor is None if amounts is None else amounts[0] == amounts[1]
+
+
 def _amounts_agree(left: Comparable, right: Comparable) -> bool:
-    """Within one percent of the larger, in whole units whatever the currency: USD and USDC are near."""
+    """Within one percent of the larger."""
+    amounts = _amounts(left, right)
+    return amounts is not None and abs(amounts[0] - amounts[1]) * 100 <= max(amounts)
+
+
+def _amounts(left: Comparable, right: Comparable) -> tuple[int, int] | None:
+    """Both amounts in one unit whatever the currency, because USD and USDC are near; None if unread."""
     if left.currency is None or right.currency is None:
-        return False
+        return None
     if left.payable_amount_minor is None or right.payable_amount_minor is None:
-        return False
-    first = left.payable_amount_minor * right.currency.base_units
-    second = right.payable_amount_minor * left.currency.base_units
-    return abs(first - second) * 100 <= max(first, second)
+        return None
+    return (
+        left.payable_amount_minor * right.currency.base_units,
+        right.payable_amount_minor * left.currency.base_units,
+    )

@@ -1,7 +1,8 @@
 """Owns what an invoice is and how its state may move. Pure; must never hold an amount as a fraction.
 
-received → reading → needs_review | duplicate | rejected | proposed → paid | credited. An invoice that
-was read and stays in `reading` is the only one that may be proposed.
+received → reading → needs_review | duplicate | rejected | proposed → paid | credited, and proposed →
+needs_review. An invoice that was read and stays in `reading` is the only one that may be proposed. Who
+was asked to look and has put things right submits the document again, as a new invoice.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,8 @@ LEGAL: Mapping[InvoiceState, frozenset[InvoiceState]] = {
     _S.NEEDS_REVIEW: frozenset(),
     _S.DUPLICATE: frozenset(),
     _S.REJECTED: frozenset(),
-    _S.PROPOSED: frozenset({_S.PAID, _S.CREDITED}),
+    # Its payment was denied or ran out: people look at it, and its number is free again.
+    _S.PROPOSED: frozenset({_S.PAID, _S.CREDITED, _S.NEEDS_REVIEW}),
     _S.PAID: frozenset(),
     _S.CREDITED: frozenset(),
 }

@@ -35,10 +35,19 @@ from treasurer.kernel.digest import Canonical
 from treasurer.kernel.errors import InvalidInput, NotFound
 from treasurer.kernel.ids import InvoiceId, NewId
 from treasurer.kernel.organization import Permission, Principal
+from treasurer.notifications.model import NotificationKind
+from treasurer.notifications.service import Outbox
 
 PAGE_MOST = 200
 ACCEPTED_STATUS = 202
 """What the first request with an idempotency key is answered, and so every repetition."""
+
+_NEWS: Mapping[InvoiceState, NotificationKind] = {
+    InvoiceState.NEEDS_REVIEW: NotificationKind.INVOICE_NEEDS_REVIEW,
+    InvoiceState.DUPLICATE: NotificationKind.INVOICE_REJECTED,
+    InvoiceState.REJECTED: NotificationKind.INVOICE_REJECTED,
+}
+"""What the submitter of an invoice is told that intake does not take further."""
 
 _SEEN_BEFORE = InvoiceFinding(
     DOCUMENT_SEEN_BEFORE, "the very same document was submitted before", None, Severity.NOTE
@@ -47,10 +56,18 @@ _SEEN_BEFORE = InvoiceFinding(
 
 class InvoiceService:
     def __init__(
-        self, *, database: Database, jobs: JobQueue, clock: Clock, new_id: NewId, limits: Limits
+        self,
+        *,
+        database: Database,
+        jobs: JobQueue,
+        outbox: Outbox,
+        clock: Clock,
+        new_id: NewId,
+        limits: Limits,
     ) -> None:
         self._database = database
         self._jobs = jobs
+        self._outbox = outbox
         self._clock = clock
         self._new_id = new_id
         self._limits = limits
@@ -212,6 +229,7 @@ class InvoiceService:
                 "proposal_digest": proposal_digest(invoice_id, reading, assessment),
             }
             await self._record(connection, principal, invoice_id, "invoice.read", payload)
+            await self._announce(connection, principal, invoice_id, assessment.state)
             return _required(await store.get(connection, organization_id, invoice_id))
 
     async def set_aside(
@@ -231,7 +249,20 @@ class InvoiceService:
             await store.set_aside(connection, organization_id, invoice_id, state, finding)
             payload: dict[str, Canonical] = {"state": state.value, "findings": [finding.code]}
             await self._record(connection, principal, invoice_id, "invoice.set_aside", payload)
+            await self._announce(connection, principal, invoice_id, state)
             return _required(await store.get(connection, organization_id, invoice_id))
+
+    async def _announce(
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        invoice_id: InvoiceId,
+        state: InvoiceState,
+    ) -> None:
+        """Mail the submitter, in the transaction that ends the invoice, what is to be done about it."""
+        kind = _NEWS.get(state)
+        if kind is not None:
+            await self._outbox.announce(connection, principal.organization_id, kind, [invoice_id])
 
     async def _record(
         self,

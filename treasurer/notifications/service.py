@@ -93,13 +93,14 @@ class Outbox:
             ],
             self._clock(),
         )
-        for notification_id in queued:
-            await self._queue.defer(
-                connection,
-                SEND_JOB,
-                organization_id=str(organization_id),
-                notification_id=str(notification_id),
-            )
+        await self._queue.defer_many(
+            connection,
+            SEND_JOB,
+            [
+                {"organization_id": str(organization_id), "notification_id": str(id_)}
+                for id_ in queued
+            ],
+        )
         return len(queued)
 
 

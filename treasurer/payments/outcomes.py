@@ -143,15 +143,21 @@ class PaymentOutcomes:
             explanation=explanation,
             decision_id=decision_id,
         )
-        await store.release_allocations(connection, organization_id, [payment_id])
-        await self._record(
-            connection,
-            organization_id,
-            f"payment.{after.value}",
-            {payment_id: {"explanation": explanation}},
-            now,
-            actor,
-        )
+        returned = await store.release_allocations(connection, organization_id, [payment_id])
+        events = [
+            self._event(payment_id, f"payment.{after.value}", {"explanation": explanation}, actor)
+        ]
+        events += [
+            AuditEvent(
+                "invoice",
+                invoice_id,
+                "invoice.returned",
+                {"payment_id": str(payment_id), "state": "needs_review", "reason": after.value},
+                actor,
+            )
+            for invoice_id in returned
+        ]
+        await audit.append(connection, organization_id, events, now=now, new_id=self._new_id)
         await self._outbox.announce(
             connection, organization_id, NotificationKind.PAYMENT_REFUSED, [payment_id]
         )

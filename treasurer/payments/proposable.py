@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from treasurer.kernel.errors import Conflict
 from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId, UserId
 from treasurer.kernel.money import Asset
 from treasurer.kernel.organization import PrincipalKind
@@ -61,5 +63,17 @@ async def lock(
 async def mark_proposed(
     connection: AsyncConnection, organization_id: OrganizationId, invoice_id: InvoiceId
 ) -> None:
-    """The unique index over canonical numbers has the last word: a twin makes this fail."""
-    await connection.execute(_PROPOSED, {"organization_id": organization_id, "id": invoice_id})
+    """The unique index over canonical numbers has the last word, which a twin's commit may be waited
+    for. Raises Conflict DUPLICATE_INVOICE, after which the transaction is lost and must be left.
+    """
+    parameters = {"organization_id": organization_id, "id": invoice_id}
+    try:
+        await connection.execute(_PROPOSED, parameters)
+    except IntegrityError as error:
+        diagnosis = getattr(error.orig, "diag", None)
+        if getattr(diagnosis, "constraint_name", None) != "invoices_canonical":
+            raise
+        raise Conflict(
+            "DUPLICATE_INVOICE",
+            "another invoice of this payee and number is being paid or was paid",
+        ) from error

@@ -72,8 +72,8 @@ class PaymentService:
         """Propose to pay what is open of a read invoice, and decide; the payment as it then stands.
 
         Asked again for the same invoice it answers with the same payment. Raises NotFound, Conflict
-        (INVOICE_NOT_PROPOSABLE), InvalidInput (PAYEE_ADDRESS_MISSING, CURRENCY_NOT_PAYABLE,
-        QUOTE_UNAVAILABLE, WALLET_MISSING).
+        (INVOICE_NOT_PROPOSABLE, DUPLICATE_INVOICE), InvalidInput (PAYEE_ADDRESS_MISSING,
+        CURRENCY_NOT_PAYABLE, QUOTE_UNAVAILABLE, WALLET_MISSING).
         """
         principal.require(Permission.INVOICES_SUBMIT)
         organization_id = principal.organization_id

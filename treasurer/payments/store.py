@@ -133,6 +133,7 @@ _RELEASE_ALLOCATIONS = text("""
         RETURNING invoice_id)
     UPDATE invoices i SET state = 'needs_review' FROM released r
     WHERE i.organization_id = :organization_id AND i.id = r.invoice_id AND i.state = 'proposed'
+    RETURNING i.id
 """)
 _INSERT_DECISIONS = text("""
     INSERT INTO decisions (organization_id, id, payment_id, stage, outcome, policy_digest, request,
@@ -405,11 +406,12 @@ async def settle(
 
 async def release_allocations(
     connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[PaymentId]
-) -> None:
-    """Give the invoices of ended payments back their open amount; people look at them next."""
-    await connection.execute(
+) -> list[InvoiceId]:
+    """Give the invoices of ended payments back their open amount; return those that went to review."""
+    rows = await connection.execute(
         _RELEASE_ALLOCATIONS, {"organization_id": organization_id, "ids": list(ids)}
     )
+    return [InvoiceId(row.id) for row in rows]
 
 
 async def insert_decisions(

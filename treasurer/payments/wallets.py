@@ -1,6 +1,6 @@
 """Owns the SQL of an organization's wallets. Must never choose a nonce outside the wallet's lock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,9 +24,14 @@ _ACTIVE = """
 """
 _READ = text(_ACTIVE)
 _LOCK = text(_ACTIVE + " FOR NO KEY UPDATE OF w")
+# Locked in the order of their ids first, as by every writer of several.
 _TAKE_NONCES = text("""
-    UPDATE wallets SET next_nonce = next_nonce + :count
-    WHERE organization_id = :organization_id AND id = :id RETURNING next_nonce
+    WITH locked AS MATERIALIZED (
+        SELECT w.id, n.count FROM wallets w
+        JOIN unnest(CAST(:ids AS uuid[]), CAST(:counts AS bigint[])) AS n (id, count) ON n.id = w.id
+        WHERE w.organization_id = :organization_id ORDER BY w.id FOR NO KEY UPDATE OF w)
+    UPDATE wallets w SET next_nonce = w.next_nonce + l.count FROM locked l
+    WHERE w.organization_id = :organization_id AND w.id = l.id RETURNING w.id, w.next_nonce
 """)
 
 
@@ -76,14 +81,18 @@ async def active(
 
 
 async def take_nonces(
-    connection: AsyncConnection, organization_id: OrganizationId, wallet_id: WalletId, count: int
-) -> Sequence[int]:
-    """Give out the next `count` nonces of the wallet, gapless; locks the wallet until the commit."""
-    row = await connection.execute(
-        _TAKE_NONCES, {"organization_id": organization_id, "id": wallet_id, "count": count}
+    connection: AsyncConnection, organization_id: OrganizationId, counts: Mapping[WalletId, int]
+) -> dict[WalletId, range]:
+    """Give out the next so many nonces of each wallet, gapless; locks them until the commit."""
+    rows = await connection.execute(
+        _TAKE_NONCES,
+        {
+            "organization_id": organization_id,
+            "ids": list(counts),
+            "counts": list(counts.values()),
+        },
     )
-    end = int(row.scalar_one())
-    return range(end - count, end)
+    return {WalletId(id_): range(end - counts[id_], end) for id_, end in rows}
 
 
 def _wallet(row: RowMapping) -> Wallet:

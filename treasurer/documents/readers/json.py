@@ -1,7 +1,29 @@
 """Reads our own JSON invoices: one object whose keys are the field names of a reading.
 
 Must never see a binary fraction: amounts are strings (`"1234.50"`) or whole numbers. Duplicate keys,
-NaN and fractions refuse the document, because readers differ on what they mean.
+NaN and fractions refuse the document, because readers differ on what they mean. The shape, of which
+seller, invoice_number, issue_date, currency and payable_amount are needed for a payment:
+
+    {
+      "seller": "Halden Freight AS", "seller_vat_id": "NO974760673MVA",
+      "buyer": "Norwick Instruments Ltd",
+      "invoice_number": "HF-4101", "document_kind": "invoice", "type_code": "380",
+      "issue_date": "2026-11-20", "due_date": "2026-12-10", "payment_terms": "20 days net",
+      "purchase_order": "PO-7781", "order_reference": "881", "buyer_reference": "Oslo",
+      "currency": "USDC",
+      "line_total": "700.00", "allowance_total": "0.00", "charge_total": "0.00",
+      "tax_exclusive_amount": "700.00", "tax_amount": "140.00", "tax_inclusive_amount": "840.00",
+      "prepaid_amount": "0.00", "rounding_amount": "0.00", "payable_amount": "840.00",
+      "iban": "NO9386011117947",
+      "pay_to_address": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "chain_id": 31337,
+      "lines": [
+        {"id": "1", "name": "Freight", "unit": "C62", "quantity": "7", "price": "100.00",
+         "net_amount": "700.00"}
+      ]
+    }
+
+Dates are YYYY-MM-DD, sums are checked against each other as in EN 16931, and account and address are
+only compared with the payee master. A key that is not listed here puts the invoice in review.
 """
 
 import json
