@@ -44,6 +44,15 @@ lock: ## renew the lock files (hashes, no addresses)
 	@$(UV_COMPILE) -o requirements-base.lock
 	@$(UV_COMPILE) --extra bench -o requirements-bench.lock
 
+.venv-bench/.installed: requirements-bench.lock
+	@python3 -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-bench.lock
+	@.venv-bench/bin/python -m compileall -q -j 0 .venv-bench/lib $(OURS) > /dev/null 2>&1 || true
+	@touch $@
+
+bench: .venv-bench/.installed ## compare with peers side by side, in one run (minutes)
+	@PYTHONPATH=. .venv-bench/bin/python -m bench
+
 screenshots: setup ## take the papers' pictures in docs/images (needs the system's Chromium)
 	@$(PY) docs/screenshot.py
 
