@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga.transfer import Attempt
 from treasurer.kernel.ids import OrganizationId, TransferId
-from treasurer.kernel.transaction import FeeTerms
 
 _INSERT = text("""
     INSERT INTO attempts (organization_id, transfer_id, number, kind, chain_id, transaction_hash,
@@ -22,13 +21,16 @@ _INSERT = text("""
                 CAST(:priority_fees AS numeric[]))
          AS a (transfer_id, number, chain_id, hash, digest, raw, max_fee, priority_fee)
 """)
-_ATTEMPTS = text("""
-    SELECT a.transfer_id, a.number, a.transaction_hash, a.call_digest, a.raw,
-        a.max_fee_per_gas_wei, a.max_priority_fee_per_gas_wei, t.gas_limit
-    FROM attempts a JOIN transfers t
-      ON t.organization_id = a.organization_id AND t.id = a.transfer_id
-    WHERE a.organization_id = :organization_id AND a.transfer_id = ANY(:ids)
-    ORDER BY a.transfer_id, a.number
+# The newest attempt of each slot: once a cancel is persisted, the payment's bytes are never sent again.
+_NEWEST = text("""
+    SELECT DISTINCT ON (transfer_id) transfer_id, raw FROM attempts
+    WHERE organization_id = :organization_id AND transfer_id = ANY(:ids)
+    ORDER BY transfer_id, number DESC
+""")
+_HASHES = text("""
+    SELECT transfer_id, transaction_hash FROM attempts
+    WHERE organization_id = :organization_id AND transfer_id = ANY(:ids)
+    ORDER BY transfer_id, number
 """)
 
 
@@ -57,28 +59,20 @@ async def insert(
     )
 
 
-async def of_transfers(
+async def newest_raw(
     connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
-) -> dict[TransferId, list[Attempt]]:
-    """All signed transactions of each slot, oldest first."""
-    rows = await connection.execute(
-        _ATTEMPTS, {"organization_id": organization_id, "ids": list(ids)}
-    )
-    found: dict[TransferId, list[Attempt]] = defaultdict(list)
-    for row in rows.mappings():
-        transfer_id = TransferId(row["transfer_id"])
-        found[transfer_id].append(
-            Attempt(
-                transfer_id=transfer_id,
-                number=row["number"],
-                transaction_hash=bytes(row["transaction_hash"]),
-                call_digest=bytes(row["call_digest"]),
-                raw=bytes(row["raw"]),
-                fees=FeeTerms(
-                    gas_limit=row["gas_limit"],
-                    max_fee_per_gas_wei=int(row["max_fee_per_gas_wei"]),
-                    max_priority_fee_per_gas_wei=int(row["max_priority_fee_per_gas_wei"]),
-                ),
-            )
-        )
+) -> dict[TransferId, bytes]:
+    """What a provider gets for each slot: the bytes of its newest attempt."""
+    rows = await connection.execute(_NEWEST, {"organization_id": organization_id, "ids": list(ids)})
+    return {TransferId(row[0]): bytes(row[1]) for row in rows}
+
+
+async def hashes(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
+) -> dict[TransferId, list[bytes]]:
+    """The hashes of all signed transactions of each slot, oldest first: any of them may be mined."""
+    rows = await connection.execute(_HASHES, {"organization_id": organization_id, "ids": list(ids)})
+    found: dict[TransferId, list[bytes]] = defaultdict(list)
+    for row in rows:
+        found[TransferId(row[0])].append(bytes(row[1]))
     return found

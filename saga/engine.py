@@ -5,11 +5,12 @@ was committed. Every step is safe to repeat.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
-from saga import leases
+from saga import leases, store
 from saga.context import SagaContext
 from saga.leases import Leased
 from saga.steps.broadcast import broadcast
@@ -18,33 +19,31 @@ from saga.steps.reserve import reserve
 from saga.steps.settle import settle
 from saga.steps.sign import sign
 from saga.steps.slot import slot
-from saga.transfer import TransferState
+from saga.transfer import Transfer, TransferState
 from treasurer.chain.signer_client import SignerClient
 from treasurer.kernel.ids import OrganizationId, TransferId
 
-Step = Callable[[Leased], Awaitable[list[TransferId]]]
+Step = Callable[[Leased, Sequence[Transfer]], Awaitable[list[Transfer]]]
 log = structlog.get_logger("saga.engine")
 
 
 class Pump:
     """Advances all organizations' transfers. Any number of pumps may run beside each other."""
 
-    def __init__(self, context: SagaContext, signer: SignerClient, *, batch: int = 200) -> None:
+    def __init__(
+        self, context: SagaContext, signer: SignerClient, *, batch: int = 200, width: int = 4
+    ) -> None:
+        """`batch` rows are claimed a pass; `width` organizations advance beside each other."""
         self._context = context
         self._batch = batch
+        self._places = asyncio.Semaphore(width)
         # After a step, the transfers it returns are ready for the next one under the same lease.
         self._steps: dict[TransferState, tuple[Step, TransferState | None]] = {
-            TransferState.RESERVED: (
-                lambda leased: slot(context, leased),
-                TransferState.SLOTTED,
-            ),
-            TransferState.SLOTTED: (
-                lambda leased: sign(context, signer, leased),
-                TransferState.SIGNED,
-            ),
-            TransferState.SIGNED: (lambda leased: broadcast(context, leased), None),
-            TransferState.BROADCAST: (lambda leased: include(context, leased), None),
-            TransferState.INCLUDED: (lambda leased: settle(context, leased), None),
+            TransferState.RESERVED: (partial(slot, context), TransferState.SLOTTED),
+            TransferState.SLOTTED: (partial(sign, context, signer), TransferState.SIGNED),
+            TransferState.SIGNED: (partial(broadcast, context), None),
+            TransferState.BROADCAST: (partial(include, context), None),
+            TransferState.INCLUDED: (partial(settle, context), None),
         }
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -84,30 +83,39 @@ class Pump:
                 lease_s=context.pace.lease_s,
                 most=self._batch,
             )
-        moved = 0
-        for organization_id, by_state in claimed.items():
-            for state, fences in by_state.items():
-                moved += await self._chain_of_steps(organization_id, state, fences)
-        return moved
+        each = await asyncio.gather(
+            *(self._organization(id_, by_state) for id_, by_state in claimed.items())
+        )
+        return sum(each)
 
-    async def _chain_of_steps(
+    async def _organization(
         self,
         organization_id: OrganizationId,
-        state: TransferState | None,
-        fences: dict[TransferId, int],
+        by_state: Mapping[TransferState, Mapping[TransferId, int]],
     ) -> int:
-        leased = Leased(organization_id, fences)
-        moved = 0
+        """One organization's sets, one after the other: they share its budget row."""
+        async with self._places:
+            moved = 0
+            for state, fences in by_state.items():
+                moved += await self._chain_of_steps(Leased(organization_id, fences), state)
+            return moved
+
+    async def _chain_of_steps(self, claimed: Leased, first: TransferState) -> int:
+        leased, moved = claimed, 0
+        state: TransferState | None = first
         try:
-            while state is not None and leased.fences and state in self._steps:
+            async with self._context.database.unit(leased.organization_id) as connection:
+                transfers = await store.load(connection, leased, first)
+            while state is not None and transfers and state in self._steps:
                 step, following = self._steps[state]
-                advanced = await step(leased)
-                moved += len(advanced)
-                leased, state = leased.only(advanced), following
+                leased = leased.only(transfer.id for transfer in transfers)
+                transfers, state = await step(leased, transfers), following
+                moved += len(transfers)
         except Exception:
-            log.exception("step.failed", organization_id=str(organization_id), state=state)
-        async with self._context.database.claims() as connection:
-            await leases.release(connection, fences)
+            log.exception("step.failed", organization_id=str(leased.organization_id), state=state)
+            # Steps that end well give their leases back themselves.
+            async with self._context.database.claims() as connection:
+                await leases.release(connection, claimed)
         return moved
 
     async def _rest(self, stop: asyncio.Event) -> None:

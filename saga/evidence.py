@@ -1,12 +1,12 @@
 """Owns what a final receipt proves about a transfer. Pure; must never settle on a status alone (I6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from saga.transfer import Transfer
 from treasurer.chain.port import Receipt
-from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items, net_change
+from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items
 
 
 class Verdict(StrEnum):
@@ -24,17 +24,18 @@ class Evidence:
     reason: str = ""
 
 
-def examine(
-    transfer: Transfer,
-    receipt: Receipt,
-    block: Sequence[Receipt],
-    before: Mapping[str, int],
-    after: Mapping[str, int],
-) -> Evidence:
-    """Hold a receipt against what the transfer was to do, and the block's logs against balances.
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What a holder gained in a block: as its balances say, and as the token's logs do."""
 
-    `before` and `after` are the token's balances of sender and recipients at the block's parent and
-    at the block.
+    moved: int
+    logged: int
+
+
+def examine(transfer: Transfer, receipt: Receipt, movements: Mapping[str, Movement]) -> Evidence:
+    """Hold a receipt against what the transfer was to do, and its block's logs against balances.
+
+    `movements` are those of the token in the receipt's block, by holder.
     """
     if not receipt.succeeded:
         if decode_transfers(receipt, transfer.token):
@@ -49,12 +50,12 @@ def examine(
     if match.contradiction:
         return Evidence(Verdict.CONTRADICTION, reason=match.contradiction)
     for holder in holders(transfer):
-        logged = net_change(block, token=transfer.token, holder=holder)
-        if after[holder] - before[holder] != logged:
+        movement = movements[holder]
+        if movement.moved != movement.logged:
             return Evidence(
                 Verdict.CONTRADICTION,
-                reason=f"{holder} moved by {after[holder] - before[holder]} in the block, "
-                f"its logs say {logged}",
+                reason=f"{holder} moved by {movement.moved} in the block, "
+                f"its logs say {movement.logged}",
             )
     return Evidence(Verdict.PAID, match.log_indexes)
 

@@ -5,7 +5,7 @@ find nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,8 +28,8 @@ _CLAIM = text("""
 _RELEASE = text("""
     UPDATE transfers t SET lease_until = NULL
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
-    WHERE t.id = l.id AND t.fence = l.fence AND t.lease_until IS NOT NULL
-      AND t.state NOT IN ('settled', 'void')
+    WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
+      AND t.lease_until IS NOT NULL AND t.state NOT IN ('settled', 'void')
 """)
 _DUE_PAYMENTS = text("""
     SELECT organization_id, id FROM payments
@@ -44,7 +44,7 @@ class Leased:
     organization_id: OrganizationId
     fences: Mapping[TransferId, int]
 
-    def only(self, ids: Sequence[TransferId]) -> "Leased":
+    def only(self, ids: Iterable[TransferId]) -> "Leased":
         """The same lease, for some of its transfers."""
         return Leased(self.organization_id, {id_: self.fences[id_] for id_ in ids})
 
@@ -65,9 +65,16 @@ async def claim(
     return claimed
 
 
-async def release(connection: AsyncConnection, fences: Mapping[TransferId, int]) -> None:
+async def release(connection: AsyncConnection, leased: Leased) -> None:
     """Give leases back before they run out; as the system role."""
-    await connection.execute(_RELEASE, {"ids": list(fences), "fences": list(fences.values())})
+    await connection.execute(
+        _RELEASE,
+        {
+            "organization_id": leased.organization_id,
+            "ids": list(leased.fences),
+            "fences": list(leased.fences.values()),
+        },
+    )
 
 
 async def due_payments(

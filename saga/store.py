@@ -4,37 +4,38 @@ Every write names the fence that the caller claimed with; a worker that was stop
 finds its rows gone and changes nothing.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga.leases import Leased
 from saga.transfer import Transfer, TransferItem, TransferState
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
-from treasurer.kernel.order import parse_order
 from treasurer.kernel.transaction import FeeTerms
 
+_LEASED = text("""
+    SELECT t.id, t.organization_id, t.wallet_id, t.chain_id, t.sender, t.token, t.state,
+        t.order_bytes, t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
+        t.max_priority_fee_per_gas_wei, t.call_digest, t.block_number, t.block_hash, t.tries,
+        t.sent_at, t.created_at, i.payment_id, i.recipient, i.amount_minor,
+        i.reporting_amount_minor, i.order_digest
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
+    JOIN transfers t
+      ON t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
+    JOIN transfer_items i ON i.organization_id = :organization_id AND i.transfer_id = t.id
+    WHERE t.state = :state ORDER BY t.id, i.position
+""")
 _LOCK_LEASED = text("""
-    SELECT t.* FROM transfers t
+    SELECT t.id FROM transfers t
     JOIN unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
       ON l.id = t.id AND l.fence = t.fence
     WHERE t.organization_id = :organization_id AND t.state = :state
     ORDER BY t.id FOR UPDATE OF t
-""")
-_READ = text("""
-    SELECT * FROM transfers WHERE organization_id = :organization_id AND id = ANY(:ids)
-    ORDER BY id
-""")
-_ITEMS = text("""
-    SELECT transfer_id, payment_id, recipient, amount_minor, reporting_amount_minor, order_digest
-    FROM transfer_items WHERE organization_id = :organization_id AND transfer_id = ANY(:ids)
-    ORDER BY transfer_id, position
 """)
 _INSERT = text("""
     INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, state,
@@ -71,12 +72,24 @@ _SLOT = text("""
 _ADVANCE = text("""
     UPDATE transfers t SET state = :after, next_at = :next_at, reason = :reason, tries = 0,
         sent_at = coalesce(t.sent_at, :sent_at),
-        block_number = b.block_number, block_hash = b.block_hash,
+        block_number = CASE WHEN :after <> 'broadcast' THEN t.block_number END,
+        block_hash = CASE WHEN :after <> 'broadcast' THEN t.block_hash END,
         lease_until = CASE WHEN :keep_lease THEN t.lease_until END,
         settled_at = CASE WHEN :after = 'settled' THEN CAST(:now AS timestamptz) END
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:block_numbers AS bigint[]),
-                CAST(:block_hashes AS bytea[])) AS b (id, block_number, block_hash)
-    WHERE t.organization_id = :organization_id AND t.id = b.id AND t.state = :before
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
+    WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
+      AND t.state = :before
+    RETURNING t.id
+""")
+_INCLUDE = text("""
+    UPDATE transfers t SET state = 'included', next_at = :next_at, reason = '', tries = 0,
+        block_number = l.block_number, block_hash = l.block_hash, lease_until = NULL
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[]),
+                CAST(:block_numbers AS bigint[]), CAST(:block_hashes AS bytea[]))
+         AS l (id, fence, block_number, block_hash)
+    WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
+      AND t.state = 'broadcast'
+    RETURNING t.id
 """)
 _DELAY = text("""
     UPDATE transfers t SET next_at = :next_at, reason = :reason, tries = t.tries + 1,
@@ -98,28 +111,22 @@ _CLOSE_ITEMS = text("""
 """)
 
 
-async def lock_leased(
+async def load(connection: AsyncConnection, leased: Leased, state: TransferState) -> list[Transfer]:
+    """Read those transfers that are still ours and still in `state`."""
+    rows = await connection.execute(_LEASED, _scope(leased) | {"state": state.value})
+    found: dict[UUID, Transfer] = {}
+    for row in rows.all():
+        other = found.get(row.id)
+        found[row.id] = _transfer(row, (*(other.items if other else ()), _item(row)))
+    return list(found.values())
+
+
+async def lock(
     connection: AsyncConnection, leased: Leased, state: TransferState
-) -> list[Transfer]:
-    """Lock and read those transfers that are still ours and still in `state`."""
-    rows = await connection.execute(
-        _LOCK_LEASED,
-        {
-            "organization_id": leased.organization_id,
-            "ids": list(leased.fences),
-            "fences": list(leased.fences.values()),
-            "state": state.value,
-        },
-    )
-    return await _with_items(connection, leased.organization_id, list(rows.mappings()))
-
-
-async def read(
-    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
-) -> list[Transfer]:
-    """Transfers as they stand, without a lock."""
-    rows = await connection.execute(_READ, {"organization_id": organization_id, "ids": list(ids)})
-    return await _with_items(connection, organization_id, list(rows.mappings()))
+) -> set[TransferId]:
+    """Hold those transfers that are still ours and still in `state` until the commit."""
+    rows = await connection.execute(_LOCK_LEASED, _scope(leased) | {"state": state.value})
+    return set(rows.scalars())
 
 
 async def insert(
@@ -139,7 +146,7 @@ async def insert(
             "chains": [transfer.chain_id for transfer in transfers],
             "senders": [transfer.sender for transfer in transfers],
             "tokens": [transfer.token for transfer in transfers],
-            "orders": [transfer.order.canonical_bytes() for transfer in transfers],
+            "orders": [transfer.order_bytes for transfer in transfers],
             "gas_limits": [transfer.fees.gas_limit for transfer in transfers],
             "max_fees": [transfer.fees.max_fee_per_gas_wei for transfer in transfers],
             "priority_fees": [t.fees.max_priority_fee_per_gas_wei for t in transfers],
@@ -169,25 +176,25 @@ async def insert(
 async def slot(
     connection: AsyncConnection,
     organization_id: OrganizationId,
-    slots: Mapping[TransferId, tuple[int, bytes]],
+    slotted: Sequence[Transfer],
     now: datetime,
 ) -> None:
-    """Give reserved transfers their nonce and the digest of the call that the slot carries."""
+    """Give reserved transfers, which the caller holds, their nonces and call digests."""
     await connection.execute(
         _SLOT,
         {
             "organization_id": organization_id,
             "now": now,
-            "ids": list(slots),
-            "nonces": [nonce for nonce, _ in slots.values()],
-            "digests": [digest for _, digest in slots.values()],
+            "ids": [transfer.id for transfer in slotted],
+            "nonces": [transfer.slot[0] for transfer in slotted],
+            "digests": [transfer.slot[1] for transfer in slotted],
         },
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A transition of a set; `blocks` names the block of those that have one."""
+    """A transition of a set. Going back to broadcast forgets the block."""
 
     before: TransferState
     after: TransferState
@@ -198,21 +205,14 @@ class Move:
 
 
 async def advance(
-    connection: AsyncConnection,
-    organization_id: OrganizationId,
-    blocks: Mapping[TransferId, tuple[int, bytes] | None],
-    move: Move,
-    now: datetime,
-) -> int:
-    """Move transfers that the caller has locked under its fence; return how many moved."""
-    result = await connection.execute(
+    connection: AsyncConnection, leased: Leased, move: Move, now: datetime
+) -> set[TransferId]:
+    """Move those transfers that are still ours and in `move.before`; return which moved."""
+    rows = await connection.execute(
         _ADVANCE,
-        {
-            "organization_id": organization_id,
+        _scope(leased)
+        | {
             "now": now,
-            "ids": list(blocks),
-            "block_numbers": [block[0] if block else None for block in blocks.values()],
-            "block_hashes": [block[1] if block else None for block in blocks.values()],
             "before": move.before.value,
             "after": move.after.value,
             "next_at": move.next_at,
@@ -221,23 +221,35 @@ async def advance(
             "sent_at": move.sent_at,
         },
     )
-    return int(result.rowcount)
+    return set(rows.scalars())
+
+
+async def include(
+    connection: AsyncConnection,
+    leased: Leased,
+    blocks: Mapping[TransferId, tuple[int, bytes]],
+    next_at: datetime,
+) -> set[TransferId]:
+    """Record the block, as (number, hash), of broadcast transfers that are still ours; return which."""
+    rows = await connection.execute(
+        _INCLUDE,
+        {
+            "organization_id": leased.organization_id,
+            "next_at": next_at,
+            "ids": list(blocks),
+            "fences": [leased.fences[id_] for id_ in blocks],
+            "block_numbers": [number for number, _ in blocks.values()],
+            "block_hashes": [hash_ for _, hash_ in blocks.values()],
+        },
+    )
+    return set(rows.scalars())
 
 
 async def delay(
     connection: AsyncConnection, leased: Leased, *, next_at: datetime, reason: str
 ) -> None:
     """Leave transfers where they are and look again at `next_at`; gives their leases back."""
-    await connection.execute(
-        _DELAY,
-        {
-            "organization_id": leased.organization_id,
-            "ids": list(leased.fences),
-            "fences": list(leased.fences.values()),
-            "next_at": next_at,
-            "reason": reason,
-        },
-    )
+    await connection.execute(_DELAY, _scope(leased) | {"next_at": next_at, "reason": reason})
 
 
 async def transfers_of(
@@ -270,53 +282,45 @@ async def close_items(
     )
 
 
-async def _with_items(
-    connection: AsyncConnection, organization_id: OrganizationId, rows: Sequence[RowMapping]
-) -> list[Transfer]:
-    if not rows:
-        return []
-    found = await connection.execute(
-        _ITEMS, {"organization_id": organization_id, "ids": [row["id"] for row in rows]}
-    )
-    items: dict[UUID, list[TransferItem]] = defaultdict(list)
-    for item in found.mappings():
-        items[item["transfer_id"]].append(
-            TransferItem(
-                payment_id=PaymentId(item["payment_id"]),
-                recipient=item["recipient"],
-                amount_minor=int(item["amount_minor"]),
-                reporting_amount_minor=int(item["reporting_amount_minor"]),
-                order_digest=bytes(item["order_digest"]),
-            )
-        )
-    return [_transfer(row, tuple(items[row["id"]])) for row in rows]
+def _scope(leased: Leased) -> dict[str, object]:
+    return {
+        "organization_id": leased.organization_id,
+        "ids": list(leased.fences),
+        "fences": list(leased.fences.values()),
+    }
 
 
-def _transfer(row: RowMapping, items: tuple[TransferItem, ...]) -> Transfer:
+def _transfer(row: Row[Any], items: tuple[TransferItem, ...]) -> Transfer:
     return Transfer(
-        id=TransferId(row["id"]),
-        organization_id=OrganizationId(row["organization_id"]),
-        wallet_id=WalletId(row["wallet_id"]),
-        chain_id=row["chain_id"],
-        sender=row["sender"],
-        token=row["token"],
-        state=TransferState(row["state"]),
-        order=parse_order(bytes(row["order_bytes"])),
-        nonce=row["nonce"],
-        fees=_fees(row),
-        call_digest=bytes(row["call_digest"]) if row["call_digest"] else None,
-        block_number=row["block_number"],
-        block_hash=bytes(row["block_hash"]) if row["block_hash"] else None,
-        tries=row["tries"],
-        sent_at=row["sent_at"],
-        created_at=row["created_at"],
+        id=TransferId(row.id),
+        organization_id=OrganizationId(row.organization_id),
+        wallet_id=WalletId(row.wallet_id),
+        chain_id=row.chain_id,
+        sender=row.sender,
+        token=row.token,
+        state=TransferState(row.state),
+        order_bytes=bytes(row.order_bytes),
+        nonce=row.nonce,
+        fees=FeeTerms(
+            gas_limit=row.gas_limit,
+            max_fee_per_gas_wei=int(row.max_fee_per_gas_wei),
+            max_priority_fee_per_gas_wei=int(row.max_priority_fee_per_gas_wei),
+        ),
+        call_digest=bytes(row.call_digest) if row.call_digest else None,
+        block_number=row.block_number,
+        block_hash=bytes(row.block_hash) if row.block_hash else None,
+        tries=row.tries,
+        sent_at=row.sent_at,
+        created_at=row.created_at,
         items=items,
     )
 
 
-def _fees(row: RowMapping) -> FeeTerms:
-    return FeeTerms(
-        gas_limit=row["gas_limit"],
-        max_fee_per_gas_wei=int(row["max_fee_per_gas_wei"]),
-        max_priority_fee_per_gas_wei=int(row["max_priority_fee_per_gas_wei"]),
+def _item(row: Row[Any]) -> TransferItem:
+    return TransferItem(
+        payment_id=PaymentId(row.payment_id),
+        recipient=row.recipient,
+        amount_minor=int(row.amount_minor),
+        reporting_amount_minor=int(row.reporting_amount_minor),
+        order_digest=bytes(row.order_digest),
     )

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
-from treasurer.kernel.order import ExecutionOrder
-from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction, payment_transaction
+from treasurer.kernel.order import parse_order
+from treasurer.kernel.transaction import FeeTerms, payment_transaction
 
 MAX_IN_FLIGHT = 16
 """Live transfers a wallet: more would all wait behind one that is stuck."""
@@ -59,7 +59,7 @@ class TransferItem:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One nonce slot of one wallet, and what it carries."""
+    """One nonce slot of one wallet, and what it carries. `order_bytes` are the approved ones."""
 
     id: TransferId
     organization_id: OrganizationId
@@ -68,7 +68,7 @@ class Transfer:
     sender: str
     token: str
     state: TransferState
-    order: ExecutionOrder
+    order_bytes: bytes
     nonce: int | None
     fees: FeeTerms
     call_digest: bytes | None
@@ -79,15 +79,18 @@ class Transfer:
     created_at: datetime
     items: tuple[TransferItem, ...]
 
-    def unsigned(self) -> UnsignedTransaction:
-        """The transaction of this slot as its order dictates it; needs a nonce."""
-        if self.nonce is None:
-            raise InvariantViolated("TRANSFER_WITHOUT_SLOT", f"transfer {self.id} has no nonce yet")
-        return payment_transaction(self.order, sender=self.sender, nonce=self.nonce, fees=self.fees)
+    def in_slot(self, nonce: int) -> "Transfer":
+        """The same transfer in the slot `nonce`, with the digest of the call its order dictates."""
+        order = parse_order(self.order_bytes)
+        call = payment_transaction(order, sender=self.sender, nonce=nonce, fees=self.fees)
+        return replace(self, state=TransferState.SLOTTED, nonce=nonce, call_digest=call.call_digest)
 
-    def with_nonce(self, nonce: int) -> "Transfer":
-        """The same transfer in the slot `nonce`."""
-        return replace(self, nonce=nonce)
+    @property
+    def slot(self) -> tuple[int, bytes]:
+        """Its nonce and the digest of the call that the slot carries."""
+        if self.nonce is None or self.call_digest is None:
+            raise InvariantViolated("TRANSFER_WITHOUT_SLOT", f"transfer {self.id} has no nonce yet")
+        return self.nonce, self.call_digest
 
     @property
     def block(self) -> tuple[int, bytes] | None:

@@ -45,31 +45,43 @@ class Final:
         return self.receipt.gas_used * self.receipt.effective_gas_price_wei
 
 
-async def book(context: SagaContext, leased: Leased, finals: Sequence[Final]) -> list[TransferId]:
+async def book(context: SagaContext, leased: Leased, finals: Sequence[Final]) -> list[Transfer]:
     """End transfers by their evidence, in one transaction; return those that ended."""
     if not finals:
         return []
-    by_id = {final.transfer.id: final for final in finals}
-    async with context.database.unit(leased.organization_id) as connection:
-        ours = await store.lock_leased(connection, leased.only(list(by_id)), TransferState.INCLUDED)
-        mine = [by_id[transfer.id] for transfer in ours]
-        payment_ids = [item.payment_id for transfer in ours for item in transfer.items]
+    organization_id = leased.organization_id
+    async with context.database.unit(organization_id) as connection:
+        mine = await _take(context, connection, leased, finals)
+        payment_ids = [item.payment_id for final in mine for item in final.transfer.items]
         # The order that all writers keep: payments, invoices, budget, balances.
-        await payments.lock_settling(connection, leased.organization_id, payment_ids)
-        await spending.lock(connection, leased.organization_id)
-        paid = [final for final in mine if final.evidence.verdict is Verdict.PAID]
-        reverted = [final for final in mine if final.evidence.verdict is Verdict.REVERTED]
-        doubtful = [final for final in mine if final.evidence.verdict is Verdict.CONTRADICTION]
+        await payments.lock_settling(connection, organization_id, payment_ids)
+        await spending.lock(connection, organization_id)
+        paid, reverted, doubtful = (
+            [final for final in mine if final.evidence.verdict is verdict] for verdict in Verdict
+        )
         if paid:
-            await _settle(context, connection, leased.organization_id, paid)
+            await _settle(context, connection, organization_id, paid)
         if reverted:
-            await _book_fees(context, connection, leased.organization_id, reverted)
-            await void_reverted(
-                context, connection, leased.organization_id, [f.transfer for f in reverted]
-            )
+            await _book_fees(context, connection, organization_id, reverted)
+            await void_reverted(context, connection, leased, [f.transfer for f in reverted])
         if doubtful:
-            await _quarantine(context, connection, leased.organization_id, doubtful)
-    return [final.transfer.id for final in mine]
+            await _quarantine(context, connection, leased, doubtful)
+    return [final.transfer for final in mine]
+
+
+async def _take(
+    context: SagaContext, connection: AsyncConnection, leased: Leased, finals: Sequence[Final]
+) -> list[Final]:
+    """Those that are still ours, held until the commit: the paid ones as settled, others as found."""
+    paid = [f.transfer.id for f in finals if f.evidence.verdict is Verdict.PAID]
+    others = [f.transfer.id for f in finals if f.evidence.verdict is not Verdict.PAID]
+    ours: set[TransferId] = set()
+    if paid:
+        move = store.Move(TransferState.INCLUDED, TransferState.SETTLED, None)
+        ours |= await store.advance(connection, leased.only(paid), move, context.clock())
+    if others:
+        ours |= await store.lock(connection, leased.only(others), TransferState.INCLUDED)
+    return [final for final in finals if final.transfer.id in ours]
 
 
 async def _settle(
@@ -120,13 +132,6 @@ async def _settle(
         organization_id,
         {item.payment_id: (f.receipt.transaction_hash, index) for f, item, index in items},
         settled=True,
-    )
-    await store.advance(
-        connection,
-        organization_id,
-        {final.transfer.id: final.transfer.block for final in paid},
-        store.Move(TransferState.INCLUDED, TransferState.SETTLED, None),
-        now,
     )
     await context.outcomes.settled(connection, organization_id, settled, now)
     await record(
@@ -222,16 +227,15 @@ def _token(context: SagaContext, transfer: Transfer) -> Asset:
 async def _quarantine(
     context: SagaContext,
     connection: AsyncConnection,
-    organization_id: OrganizationId,
+    leased: Leased,
     doubtful: Sequence[Final],
 ) -> None:
     """The chain contradicts the transfer: keep every hold, and let people look."""
-    now = context.clock()
+    organization_id, now = leased.organization_id, context.clock()
     for final in doubtful:
         await store.advance(
             connection,
-            organization_id,
-            {final.transfer.id: final.transfer.block},
+            leased.only([final.transfer.id]),
             store.Move(
                 TransferState.INCLUDED,
                 TransferState.QUARANTINED,

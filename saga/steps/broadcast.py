@@ -21,24 +21,25 @@ _NOT_OUT = frozenset({BroadcastOutcome.REJECTED, BroadcastOutcome.UNDERPRICED})
 log = structlog.get_logger("saga.broadcast")
 
 
-async def broadcast(context: SagaContext, leased: Leased) -> list[TransferId]:
+async def broadcast(
+    context: SagaContext, leased: Leased, transfers: Sequence[Transfer]
+) -> list[Transfer]:
     """Send the stored bytes for the first time; return those that may now be out."""
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.unit(organization_id) as connection:
-        transfers = await store.lock_leased(connection, leased, TransferState.SIGNED)
-        stopped = await conditions.stopped(connection, organization_id, transfers, now)
-        held = leased.only(list(stopped.reasons))
+        checked = await conditions.check(connection, leased, TransferState.SIGNED, now)
+        held = leased.only(checked.reasons)
         if held.fences:
             await store.delay(
                 connection,
                 held,
                 next_at=now + context.pace.retry,
-                reason="; ".join(sorted(set(stopped.reasons.values()))),
+                reason="; ".join(sorted(set(checked.reasons.values()))),
             )
-        ready = [transfer for transfer in transfers if transfer.id not in stopped.reasons]
+        ready = [transfer for transfer in transfers if transfer.id in checked.clear]
+        raws = await attempt_store.newest_raw(connection, organization_id, [t.id for t in ready])
     if not ready:
         return []
-    raws = await _raw_bytes(context, [transfer.id for transfer in ready], leased)
     outcomes = await context.chain.broadcast_many([raws[transfer.id] for transfer in ready])
     context.failpoint("broadcast.sent")
     return await _record_outcomes(context, leased, ready, outcomes)
@@ -46,18 +47,11 @@ async def broadcast(context: SagaContext, leased: Leased) -> list[TransferId]:
 
 async def send_again(context: SagaContext, leased: Leased, ids: Sequence[TransferId]) -> None:
     """Give the provider the same bytes once more: it may have lost them, and they cannot pay twice."""
-    raws = await _raw_bytes(context, ids, leased)
+    async with context.database.unit(leased.organization_id) as connection:
+        raws = await attempt_store.newest_raw(connection, leased.organization_id, ids)
     outcomes = await context.chain.broadcast_many([raws[id_] for id_ in ids])
     for transfer_id, outcome in zip(ids, outcomes, strict=True):
         log.info("transfer.sent_again", transfer_id=str(transfer_id), outcome=outcome.value)
-
-
-async def _raw_bytes(
-    context: SagaContext, ids: Sequence[TransferId], leased: Leased
-) -> dict[TransferId, bytes]:
-    async with context.database.unit(leased.organization_id) as connection:
-        found = await attempt_store.of_transfers(connection, leased.organization_id, ids)
-    return {transfer_id: attempts[-1].raw for transfer_id, attempts in found.items()}
 
 
 async def _record_outcomes(
@@ -65,32 +59,27 @@ async def _record_outcomes(
     leased: Leased,
     transfers: Sequence[Transfer],
     outcomes: Sequence[BroadcastOutcome],
-) -> list[TransferId]:
+) -> list[Transfer]:
     organization_id, now = leased.organization_id, context.clock()
     out = {t.id: o for t, o in zip(transfers, outcomes, strict=True) if o not in _NOT_OUT}
     kept_back = [t.id for t in transfers if t.id not in out]
     async with context.database.unit(organization_id) as connection:
-        ours = await store.lock_leased(connection, leased.only(list(out)), TransferState.SIGNED)
-        if ours:
-            await store.advance(
-                connection,
-                organization_id,
-                {transfer.id: None for transfer in ours},
-                store.Move(
-                    TransferState.SIGNED,
-                    TransferState.BROADCAST,
-                    now + context.pace.poll,
-                    sent_at=now,
-                ),
-                now,
-            )
-            await record(
-                context,
-                connection,
-                organization_id,
-                "transfer.broadcast",
-                [(transfer, {"answer": out[transfer.id].value}) for transfer in ours],
-            )
+        moved = await store.advance(
+            connection,
+            leased.only(out),
+            store.Move(
+                TransferState.SIGNED, TransferState.BROADCAST, now + context.pace.poll, sent_at=now
+            ),
+            now,
+        )
+        ours = [transfer for transfer in transfers if transfer.id in moved]
+        await record(
+            context,
+            connection,
+            organization_id,
+            "transfer.broadcast",
+            [(transfer, {"answer": out[transfer.id].value}) for transfer in ours],
+        )
         if kept_back:
             await store.delay(
                 connection,
@@ -99,4 +88,4 @@ async def _record_outcomes(
                 reason="the provider refused the bytes; they are sent again",
             )
     context.failpoint("broadcast.committed")
-    return [transfer.id for transfer in ours]
+    return ours

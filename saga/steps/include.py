@@ -2,28 +2,28 @@
 absence; a transfer without a receipt is sent again and looked up again.
 """
 
+from collections.abc import Mapping, Sequence
+
 from saga import attempts as attempt_store
 from saga import store
 from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
 from saga.steps.broadcast import send_again
-from saga.transfer import Transfer, TransferState
+from saga.transfer import Transfer
 from treasurer.chain.port import Receipt
 from treasurer.kernel.errors import Transient
 from treasurer.kernel.ids import TransferId
 
 
-async def include(context: SagaContext, leased: Leased) -> list[TransferId]:
+async def include(
+    context: SagaContext, leased: Leased, transfers: Sequence[Transfer]
+) -> list[Transfer]:
     """Look up all own hashes of every slot; return the transfers found in a block."""
     organization_id, now = leased.organization_id, context.clock()
-    ids = list(leased.fences)
     async with context.database.unit(organization_id) as connection:
-        transfers = await store.read(connection, organization_id, ids)
-        attempts = await attempt_store.of_transfers(connection, organization_id, ids)
-    hashes = [
-        (id_, attempt.transaction_hash) for id_, found in attempts.items() for attempt in found
-    ]
+        own = await attempt_store.hashes(connection, organization_id, [t.id for t in transfers])
+    hashes = [(id_, hash_) for id_, found in own.items() for hash_ in found]
     try:
         receipts = await context.chain.receipts_of([hash_ for _, hash_ in hashes])
     except Transient as error:
@@ -39,39 +39,35 @@ async def include(context: SagaContext, leased: Leased) -> list[TransferId]:
     if overdue:
         await send_again(context, leased, overdue)
     await _look_again(context, leased.only([t.id for t in missing]), "not yet in a block")
-    included = await _persist(context, leased.only(list(mined)), mined)
+    included = await _persist(context, leased, transfers, mined)
     context.failpoint("include.committed")
     return included
 
 
 async def _persist(
-    context: SagaContext, leased: Leased, mined: dict[TransferId, Receipt]
-) -> list[TransferId]:
+    context: SagaContext,
+    leased: Leased,
+    transfers: Sequence[Transfer],
+    mined: Mapping[TransferId, Receipt],
+) -> list[Transfer]:
     if not mined:
         return []
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.unit(organization_id) as connection:
-        ours = await store.lock_leased(connection, leased, TransferState.BROADCAST)
-        blocks = {t.id: (mined[t.id].block_number, mined[t.id].block_hash) for t in ours}
-        await store.advance(
-            connection,
-            organization_id,
-            dict(blocks),
-            store.Move(TransferState.BROADCAST, TransferState.INCLUDED, now + context.pace.poll),
-            now,
-        )
+        blocks = {id_: (r.block_number, r.block_hash) for id_, r in mined.items()}
+        moved = await store.include(connection, leased, blocks, now + context.pace.poll)
+        ours = [transfer for transfer in transfers if transfer.id in moved]
         await record(
             context,
             connection,
             organization_id,
             "transfer.included",
-            [(transfer, _block(transfer, mined)) for transfer in ours],
+            [(transfer, _block(mined[transfer.id])) for transfer in ours],
         )
-    return [transfer.id for transfer in ours]
+    return ours
 
 
-def _block(transfer: Transfer, mined: dict[TransferId, Receipt]) -> dict[str, str | int]:
-    receipt = mined[transfer.id]
+def _block(receipt: Receipt) -> dict[str, str | int]:
     return {
         "transaction_hash": receipt.transaction_hash.hex(),
         "block_number": receipt.block_number,

@@ -3,40 +3,40 @@ final and canonical, nor on anything but the token's own logs and balances (I6).
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
 from saga import attempts as attempt_store
 from saga import store
 from saga.context import SagaContext
-from saga.evidence import Evidence, Verdict, examine, holders
+from saga.evidence import Evidence, Movement, Verdict, examine, holders
 from saga.journal import record
 from saga.leases import Leased
 from saga.steps.book import Final, book
 from saga.transfer import Transfer, TransferState
 from treasurer.chain.port import Receipt
+from treasurer.chain.tokens import net_changes
 from treasurer.kernel.errors import Transient
 from treasurer.kernel.ids import TransferId
 
 log = structlog.get_logger("saga.settle")
 
 
-async def settle(context: SagaContext, leased: Leased) -> list[TransferId]:
+async def settle(
+    context: SagaContext, leased: Leased, transfers: Sequence[Transfer]
+) -> list[Transfer]:
     """Settle what is final; return the transfers that ended."""
-    organization_id = leased.organization_id
-    ids = list(leased.fences)
+    organization_id, ids = leased.organization_id, [transfer.id for transfer in transfers]
     async with context.database.unit(organization_id) as connection:
-        transfers = await store.read(connection, organization_id, ids)
-        attempts = await attempt_store.of_transfers(connection, organization_id, ids)
-    hashes = {id_: {a.transaction_hash for a in found} for id_, found in attempts.items()}
+        hashes = await attempt_store.hashes(connection, organization_id, ids)
     try:
         ready, vanished, waiting = await _look(context, transfers, hashes)
     except Transient as error:
         await _wait(context, leased, ids, error.message)
         return []
     await _wait(context, leased, waiting, "included, not yet final")
-    await _back_to_broadcast(context, leased, vanished)
+    await _back_to_broadcast(context, leased, transfers, vanished)
     ended = await book(context, leased, ready)
     context.failpoint("settle.committed")
     return ended
@@ -45,7 +45,7 @@ async def settle(context: SagaContext, leased: Leased) -> list[TransferId]:
 async def _look(
     context: SagaContext,
     transfers: Sequence[Transfer],
-    hashes: Mapping[TransferId, set[bytes]],
+    hashes: Mapping[TransferId, Sequence[bytes]],
 ) -> tuple[list[Final], list[TransferId], list[TransferId]]:
     """Sort transfers into final with evidence, vanished from the chain, and still waiting."""
     finalized = await context.chain.finalized()
@@ -81,25 +81,34 @@ async def _examine(
 ) -> list[Final]:
     if not present:
         return []
-    by_token: dict[str, list[str]] = defaultdict(list)
+    by_token: dict[str, set[str]] = defaultdict(set)
     for transfer, _ in present:
-        by_token[transfer.token] += holders(transfer)
-    before: dict[str, Mapping[str, int]] = {}
-    after: dict[str, Mapping[str, int]] = {}
-    for token, owners in by_token.items():
-        distinct = sorted(set(owners))
-        old = await context.chain.token_balances(token, distinct, number - 1)
-        new = await context.chain.token_balances(token, distinct, number)
-        before[token] = dict(zip(distinct, old, strict=True))
-        after[token] = dict(zip(distinct, new, strict=True))
+        by_token[transfer.token].update(holders(transfer))
+    movements = {
+        token: await _movements(context, token, owners, number, block)
+        for token, owners in by_token.items()
+    }
     finals = []
     for transfer, receipt in present:
-        token = transfer.token
-        evidence = examine(transfer, receipt, block, before[token], after[token])
+        evidence = examine(transfer, receipt, movements[transfer.token])
         if evidence.verdict is Verdict.CONTRADICTION:
             _alert(transfer, evidence)
         finals.append(Final(transfer, receipt, evidence))
     return finals
+
+
+async def _movements(
+    context: SagaContext, token: str, owners: Collection[str], number: int, block: Sequence[Receipt]
+) -> dict[str, Movement]:
+    """What each of `owners` gained in the block, by the token's balances and by its logs."""
+    distinct = sorted(owners)
+    before = await context.chain.token_balances(token, distinct, number - 1)
+    after = await context.chain.token_balances(token, distinct, number)
+    logged = net_changes(block, token=token)
+    return {
+        owner: Movement(moved=new - old, logged=logged.get(owner, 0))
+        for owner, old, new in zip(distinct, before, after, strict=True)
+    }
 
 
 def _alert(transfer: Transfer, evidence: Evidence) -> None:
@@ -118,17 +127,18 @@ async def _wait(
 
 
 async def _back_to_broadcast(
-    context: SagaContext, leased: Leased, ids: Sequence[TransferId]
+    context: SagaContext,
+    leased: Leased,
+    transfers: Sequence[Transfer],
+    vanished: Sequence[TransferId],
 ) -> None:
-    if not ids:
+    if not vanished:
         return
     now = context.clock()
     async with context.database.unit(leased.organization_id) as connection:
-        ours = await store.lock_leased(connection, leased.only(ids), TransferState.INCLUDED)
-        await store.advance(
+        moved = await store.advance(
             connection,
-            leased.organization_id,
-            {transfer.id: None for transfer in ours},
+            leased.only(vanished),
             store.Move(
                 TransferState.INCLUDED,
                 TransferState.BROADCAST,
@@ -142,5 +152,5 @@ async def _back_to_broadcast(
             connection,
             leased.organization_id,
             "transfer.reorganized",
-            [(transfer, {"block_number": transfer.block_number}) for transfer in ours],
+            [(t, {"block_number": t.block_number}) for t in transfers if t.id in moved],
         )

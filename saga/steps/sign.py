@@ -4,6 +4,7 @@ The signer builds the transaction from the order by itself; equal call digests p
 mean the same call. Asked again after a crash, it answers with the recorded bytes.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -27,14 +28,15 @@ FIRST_ATTEMPT = 1
 log = structlog.get_logger("saga.sign")
 
 
-async def sign(context: SagaContext, signer: SignerClient, leased: Leased) -> list[TransferId]:
+async def sign(
+    context: SagaContext, signer: SignerClient, leased: Leased, transfers: Sequence[Transfer]
+) -> list[Transfer]:
     """Have the slots signed and persist the bytes; return those signed."""
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.unit(organization_id) as connection:
-        transfers = await store.lock_leased(connection, leased, TransferState.SLOTTED)
-        stopped = await conditions.stopped(connection, organization_id, transfers, now)
-    ready = [transfer for transfer in transfers if transfer.id not in stopped.reasons]
-    await _delay(context, leased, stopped.reasons)
+        checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
+    ready = [transfer for transfer in transfers if transfer.id in checked.clear]
+    await _delay(context, leased, checked.reasons)
     if not ready:
         return []
     try:
@@ -45,17 +47,17 @@ async def sign(context: SagaContext, signer: SignerClient, leased: Leased) -> li
     context.failpoint("sign.answered")
     signed, refused = _sorted_answers(ready, answers)
     await _delay(context, leased, refused)
-    return await _persist(context, leased, signed)
+    return await _persist(context, leased, ready, signed)
 
 
 def _request(transfer: Transfer) -> SignRequest:
-    unsigned = transfer.unsigned()
+    nonce, _ = transfer.slot
     return SignRequest(
-        order=transfer.order.canonical_bytes(),
-        sender=unsigned.sender,
-        nonce=unsigned.nonce,
+        order=transfer.order_bytes,
+        sender=transfer.sender,
+        nonce=nonce,
         attempt=FIRST_ATTEMPT,
-        fees=unsigned.fees,
+        fees=transfer.fees,
     )
 
 
@@ -85,24 +87,24 @@ def _sorted_answers(
 
 
 async def _persist(
-    context: SagaContext, leased: Leased, signed: dict[TransferId, Attempt]
-) -> list[TransferId]:
+    context: SagaContext,
+    leased: Leased,
+    transfers: Sequence[Transfer],
+    signed: Mapping[TransferId, Attempt],
+) -> list[Transfer]:
     if not signed:
         return []
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.unit(organization_id) as connection:
-        ours = await store.lock_leased(connection, leased.only(list(signed)), TransferState.SLOTTED)
-        if not ours:
-            return []
-        kept = [signed[transfer.id] for transfer in ours]
-        await attempt_store.insert(connection, organization_id, context.rail.chain_id, kept, now)
-        await store.advance(
+        moved = await store.advance(
             connection,
-            organization_id,
-            {transfer.id: None for transfer in ours},
+            leased.only(signed),
             store.Move(TransferState.SLOTTED, TransferState.SIGNED, now, keep_lease=True),
             now,
         )
+        ours = [transfer for transfer in transfers if transfer.id in moved]
+        kept = [signed[transfer.id] for transfer in ours]
+        await attempt_store.insert(connection, organization_id, context.rail.chain_id, kept, now)
         await record(
             context,
             connection,
@@ -114,15 +116,16 @@ async def _persist(
             ],
         )
     context.failpoint("sign.committed")
-    return [transfer.id for transfer in ours]
+    return ours
 
 
 async def _delay(context: SagaContext, leased: Leased, reasons: Mapping[TransferId, str]) -> None:
+    by_reason: dict[str, list[TransferId]] = defaultdict(list)
     for transfer_id, reason in reasons.items():
-        async with context.database.unit(leased.organization_id) as connection:
-            await store.delay(
-                connection,
-                leased.only([transfer_id]),
-                next_at=context.clock() + context.pace.retry,
-                reason=reason,
-            )
+        by_reason[reason].append(transfer_id)
+    if not by_reason:
+        return
+    async with context.database.unit(leased.organization_id) as connection:
+        for reason, ids in by_reason.items():
+            next_at = context.clock() + context.pace.retry
+            await store.delay(connection, leased.only(ids), next_at=next_at, reason=reason)

@@ -5,7 +5,7 @@ without a trace. So what can stop a payment is asked here once more.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,53 +15,63 @@ from saga.journal import record
 from saga.leases import Leased
 from saga.steps.void import void_reserved
 from saga.transfer import Transfer, TransferState
-from treasurer.kernel.digest import Canonical
-from treasurer.kernel.ids import TransferId, WalletId
+from treasurer.kernel.ids import WalletId
 from treasurer.payments import wallets
 
 
-async def slot(context: SagaContext, leased: Leased) -> list[TransferId]:
+async def slot(
+    context: SagaContext, leased: Leased, transfers: Sequence[Transfer]
+) -> list[Transfer]:
     """Give every reserved transfer its nonce and full unsigned intent; return those slotted."""
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.unit(organization_id) as connection:
-        transfers = await store.lock_leased(connection, leased, TransferState.RESERVED)
-        stopped = await conditions.stopped(connection, organization_id, transfers, now)
-        if stopped.dry_run:
-            ids = [transfer.id for transfer in transfers]
+        ours = leased.only(await store.lock(connection, leased, TransferState.RESERVED))
+        checked = await conditions.check(connection, ours, TransferState.RESERVED, now)
+        if checked.dry_run:
             await store.delay(
                 connection,
-                leased.only(ids),
+                ours,
                 next_at=now + context.pace.retry,
                 reason="dry run: everything but signing",
             )
             return []
-        killed = [transfer for transfer in transfers if transfer.id in stopped.reasons]
+        killed = [transfer for transfer in transfers if transfer.id in checked.reasons]
         if killed:
-            await void_reserved(context, connection, organization_id, killed, stopped.reasons)
-        kept = [transfer for transfer in transfers if transfer.id not in stopped.reasons]
+            await void_reserved(context, connection, ours, killed, checked.reasons)
+        kept = [transfer for transfer in transfers if transfer.id in checked.clear]
         slotted = await _give_nonces(context, connection, kept)
     context.failpoint("slot.committed")
     return slotted
 
 
 async def _give_nonces(
-    context: SagaContext, connection: AsyncConnection, transfers: list[Transfer]
-) -> list[TransferId]:
+    context: SagaContext, connection: AsyncConnection, transfers: Sequence[Transfer]
+) -> list[Transfer]:
     if not transfers:
         return []
     organization_id, now = transfers[0].organization_id, context.clock()
     by_wallet: dict[WalletId, list[Transfer]] = defaultdict(list)
     for transfer in transfers:
         by_wallet[transfer.wallet_id].append(transfer)
-    slots: dict[TransferId, tuple[int, bytes]] = {}
-    events: list[tuple[Transfer, Mapping[str, Canonical]]] = []
-    for wallet_id in sorted(by_wallet):
-        group = by_wallet[wallet_id]
-        nonces = await wallets.take_nonces(connection, organization_id, wallet_id, len(group))
-        for transfer, nonce in zip(group, nonces, strict=True):
-            call_digest = transfer.with_nonce(nonce).unsigned().call_digest
-            slots[transfer.id] = (nonce, call_digest)
-            events.append((transfer, {"nonce": nonce, "call_digest": call_digest.hex()}))
-    await store.slot(connection, organization_id, slots, now)
-    await record(context, connection, organization_id, "transfer.slotted", events)
-    return list(slots)
+    nonces = await wallets.take_nonces(
+        connection, organization_id, {id_: len(group) for id_, group in by_wallet.items()}
+    )
+    slotted = [
+        transfer.in_slot(nonce)
+        for wallet_id, group in by_wallet.items()
+        for transfer, nonce in zip(group, nonces[wallet_id], strict=True)
+    ]
+    await store.slot(connection, organization_id, slotted, now)
+    await record(
+        context,
+        connection,
+        organization_id,
+        "transfer.slotted",
+        [(transfer, _intent(transfer)) for transfer in slotted],
+    )
+    return slotted
+
+
+def _intent(transfer: Transfer) -> dict[str, str | int]:
+    nonce, call_digest = transfer.slot
+    return {"nonce": nonce, "call_digest": call_digest.hex()}

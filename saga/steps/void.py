@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from saga import store
 from saga.context import SagaContext
 from saga.journal import record
+from saga.leases import Leased
 from saga.transfer import Transfer, TransferState, require_legal
-from treasurer.kernel.ids import OrganizationId, TransferId
+from treasurer.kernel.ids import TransferId
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending
 
@@ -22,7 +23,7 @@ LONGEST_WAIT = timedelta(hours=1)
 async def void_reserved(
     context: SagaContext,
     connection: AsyncConnection,
-    organization_id: OrganizationId,
+    leased: Leased,
     transfers: Sequence[Transfer],
     reasons: Mapping[TransferId, str],
 ) -> None:
@@ -32,7 +33,7 @@ async def void_reserved(
     await _void(
         context,
         connection,
-        organization_id,
+        leased,
         transfers,
         TransferState.RESERVED,
         reasons,
@@ -43,18 +44,20 @@ async def void_reserved(
 async def void_reverted(
     context: SagaContext,
     connection: AsyncConnection,
-    organization_id: OrganizationId,
+    leased: Leased,
     transfers: Sequence[Transfer],
 ) -> None:
     """End transfers whose own transaction reverted in a final block; their fees are booked apart."""
     reasons = {transfer.id: "its transaction reverted" for transfer in transfers}
     for transfer in transfers:
         # A revert costs gas, so the next try waits longer each time, until the order expires.
-        tries = await store.transfers_of(connection, organization_id, transfer.items[0].payment_id)
+        tries = await store.transfers_of(
+            connection, leased.organization_id, transfer.items[0].payment_id
+        )
         await _void(
             context,
             connection,
-            organization_id,
+            leased,
             [transfer],
             TransferState.INCLUDED,
             reasons,
@@ -65,7 +68,7 @@ async def void_reverted(
 async def _void(
     context: SagaContext,
     connection: AsyncConnection,
-    organization_id: OrganizationId,
+    leased: Leased,
     transfers: Sequence[Transfer],
     before: TransferState,
     reasons: Mapping[TransferId, str],
@@ -73,7 +76,7 @@ async def _void(
     wait: timedelta,
 ) -> None:
     require_legal(before, TransferState.VOID)
-    now = context.clock()
+    organization_id, now = leased.organization_id, context.clock()
     items = [item for transfer in transfers for item in transfer.items]
     await spending.lock(connection, organization_id)
     await ledger.close_holds(
@@ -85,8 +88,7 @@ async def _void(
     for transfer in transfers:
         await store.advance(
             connection,
-            organization_id,
-            {transfer.id: transfer.block},
+            leased.only([transfer.id]),
             store.Move(before, TransferState.VOID, next_at=None, reason=reasons[transfer.id]),
             now,
         )
