@@ -7,11 +7,14 @@ takes half of the time in which this one has to be ready.
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from uuid import UUID
 
 from treasurer.kernel.errors import InvalidInput
 
 T = TypeVar("T")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.ASCII)
+_LOWER_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
 
 
 class Fields:
@@ -42,6 +45,34 @@ class Fields:
         if not isinstance(value, str) or not 1 <= len(value) <= most:
             raise self._error(name, f"must be text of 1 to {most} characters")
         return value
+
+    def texts(self, name: str, *, most: int, longest: int) -> tuple[str, ...]:
+        """A list of at most `most` texts of 1 to `longest` characters."""
+        entries = self._list(name)
+        if len(entries) > most:
+            raise self._error(name, f"must have at most {most} entries")
+        for entry in entries:
+            if not isinstance(entry, str) or not 1 <= len(entry) <= longest:
+                raise self._error(name, f"must be a list of texts of 1 to {longest} characters")
+        return tuple(entries)
+
+    def octets(self, name: str, *, length: int) -> bytes:
+        """Exactly `length` bytes in lower-case hexadecimal digits."""
+        value = self._take(name)
+        if (
+            not isinstance(value, str)
+            or len(value) != 2 * length
+            or not _LOWER_HEX.fullmatch(value)
+        ):
+            raise self._error(name, f"must be {2 * length} lower-case hexadecimal digits")
+        return bytes.fromhex(value)
+
+    def uuid(self, name: str) -> UUID:
+        """A UUID in its one canonical spelling."""
+        value = self._take(name)
+        if isinstance(value, str) and _UUID.fullmatch(value):
+            return UUID(value)
+        raise self._error(name, "must be a UUID in lower case, with hyphens")
 
     def address(self, name: str) -> str:
         """A lower-case address."""

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from signer.addresses import typed_address
 from signer.files import replace_file, sync_directory
-from signer.journal import Journal
+from signer.head_key import load_head_key, new_head_key
+from signer.heads import HeadRegister
+from signer.journal import MAGIC, Journal
 from signer.keys import SCRYPT_N, encrypt_key, secret_address
 from signer.limits import Destination, Limits, limits_yaml, parse_limits
 from signer.records import SignedRecords, WalletRecord
 from signer.settings import Home
-from treasurer.kernel.errors import Conflict, InvalidInput
+from treasurer.kernel.errors import Conflict, InvalidInput, InvariantViolated
 
 
 def create_home(
@@ -50,6 +52,7 @@ def create_home(
             home.keys / f"{address}.json", encrypt_key(secret, passphrase, scrypt_n=scrypt_n)
         )
     replace_file(home.limits, limits_yaml(limits).encode("utf-8"))
+    _create_heads(home, passphrase)
     # Last, because its presence says that the folder is complete.
     _create_journal(home, limits, next_nonces or {})
     return addresses
@@ -99,6 +102,33 @@ def adopt_wallet(directory: Path, *, chain_id: int, wallet: str, next_nonce: int
         records.commit()
     finally:
         journal.close()
+
+
+def open_heads(home: Home, passphrase: bytes) -> HeadRegister:
+    """The register of signed heads, made where neither it nor its key exists (an older home).
+
+    Raises InvariantViolated `HEADS_INCOMPLETE` if one of both was lost. Close it when done.
+    """
+    if not home.head_key.exists() and _nothing_signed(home.heads):
+        _create_heads(home, passphrase)
+    if not (home.heads.exists() and home.head_key.exists()):
+        raise InvariantViolated(
+            "HEADS_INCOMPLETE",
+            f"{home.heads} and {home.head_key} belong together and one is missing: restore it, or"
+            " remove the other for a new key, which every verifier then has to be given",
+        )
+    return HeadRegister(Journal.open(home.heads), load_head_key(home.head_key, passphrase))
+
+
+def _create_heads(home: Home, passphrase: bytes) -> None:
+    # The register first: one that is empty and has no key was left by a start that was cut short.
+    home.heads.unlink(missing_ok=True)
+    Journal.create(home.heads)
+    replace_file(home.head_key, new_head_key(passphrase))
+
+
+def _nothing_signed(register: Path) -> bool:
+    return not register.exists() or register.stat().st_size <= len(MAGIC)
 
 
 def _create_journal(home: Home, limits: Limits, next_nonces: Mapping[tuple[int, str], int]) -> None:

@@ -12,14 +12,15 @@ import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from signer import logs
 from signer.desk import SigningDesk
 from signer.freeze import FreezeSwitch, FrozenBy
-from signer.home import adopt_wallet, enroll_destination
+from signer.heads import HeadRegister
+from signer.home import adopt_wallet, enroll_destination, open_heads
 from signer.journal import Journal
 from signer.keys import KeyRing, load_keys
 from signer.limits import LimitsFile
@@ -106,7 +107,8 @@ def _run(options: argparse.Namespace) -> None:
 def _serve(home: Home, socket_path: Path, rpc: tuple[str, ...]) -> None:
     _forbid_dumps()
     logs.configure()
-    keys = load_keys(home.keys, read_passphrase(home))
+    passphrase = read_passphrase(home)
+    keys = load_keys(home.keys, passphrase)
     if not home.journal.exists():
         # Starts all the same, so that the reason can be asked for; no wallet is known, none signs.
         logs.warning("signer.journal_missing", path=str(home.journal))
@@ -114,7 +116,9 @@ def _serve(home: Home, socket_path: Path, rpc: tuple[str, ...]) -> None:
     journal = Journal.open(home.journal)
     try:
         records = SignedRecords(journal)
-        asyncio.run(_serve_socket(home, socket_path, keys, records, parse_rpc_urls(rpc)))
+        # Behind the journal's lock, so that one process at a time makes or reads these.
+        with closing(open_heads(home, passphrase)) as heads:
+            asyncio.run(_serve_socket(home, socket_path, keys, records, heads, parse_rpc_urls(rpc)))
     finally:
         journal.close()
 
@@ -124,6 +128,7 @@ async def _serve_socket(
     socket_path: Path,
     keys: KeyRing,
     records: SignedRecords,
+    heads: HeadRegister,
     rpc_urls: Mapping[int, str],
 ) -> None:
     limits = LimitsFile(home.limits)
@@ -136,7 +141,10 @@ async def _serve_socket(
     )
 
     def status() -> dict[str, object]:
-        return _status(switch, records, watch, wallets)
+        return {
+            **_status(switch, records, watch, wallets),
+            "head_public_key": heads.public_key.hex(),
+        }
 
     server = SignerServer(
         desk=SigningDesk(
@@ -148,6 +156,7 @@ async def _serve_socket(
             clock=_now,
             own_uid=os.getuid(),
         ),
+        heads=heads,
         freeze=switch,
         limits=limits,
         status=status,

@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from signer.fields import Fields
+from treasurer.kernel.audit_head import AuditHead, SignedHead
 from treasurer.kernel.errors import InvalidInput
+from treasurer.kernel.ids import OrganizationId
 from treasurer.kernel.transaction import FeeTerms
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 MAX_REQUESTS = 256
+MAX_SEALS = 1_000
+_MAX_SEAL_CHARACTERS = 4_096
 _MAX_ORDER_BYTES = 32_768
 _MAX_ATTEMPTS = 1_000
 _MAX_NONCE = 2**64 - 2
@@ -52,7 +56,22 @@ class UnfreezeFrame:
     pass
 
 
-Frame: TypeAlias = SignFrame | StatusFrame | FreezeFrame | UnfreezeFrame
+@dataclass(frozen=True, slots=True)
+class HeadFrame:
+    """Which head of the organization's audit chain was signed last?"""
+
+    organization_id: OrganizationId
+
+
+@dataclass(frozen=True, slots=True)
+class SignHeadFrame:
+    """Sign `head`; `seals` are what the last seals up to it cover, oldest first."""
+
+    head: AuditHead
+    seals: tuple[bytes, ...]
+
+
+Frame: TypeAlias = SignFrame | StatusFrame | FreezeFrame | UnfreezeFrame | HeadFrame | SignHeadFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +117,20 @@ def answers_frame(answers: Sequence[Answer]) -> bytes:
     return frame({"answers": [asdict(answer) for answer in answers]})
 
 
+def head_frame(signed: SignedHead | None) -> bytes:
+    """The answer to both frames about heads; null if the organization has none yet."""
+    return frame(
+        {
+            "head": signed
+            and {
+                "sequence": signed.head.sequence,
+                "hash": signed.head.hash.hex(),
+                "signature": signed.signature.hex(),
+            }
+        }
+    )
+
+
 def refusal_frame(code: str, message: str) -> bytes:
     """The answer to a frame that was refused as a whole."""
     return frame({"refusal": {"code": code, "message": message}})
@@ -134,9 +167,21 @@ def _payment_request(fields: Fields) -> PaymentRequest:
     return request
 
 
+def _sign_head_frame(fields: Fields) -> Frame:
+    head = AuditHead(
+        organization_id=OrganizationId(fields.uuid("organization_id")),
+        sequence=fields.integer("sequence", low=1, high=2**63 - 1),
+        hash=fields.octets("hash", length=32),
+    )
+    seals = fields.texts("seals", most=MAX_SEALS, longest=_MAX_SEAL_CHARACTERS)
+    return SignHeadFrame(head, tuple(seal.encode("utf-8", "surrogatepass") for seal in seals))
+
+
 _READERS: Mapping[str, Callable[[Fields], Frame]] = {
     "sign": _sign_frame,
     "status": lambda _: StatusFrame(),
     "freeze": lambda fields: FreezeFrame(fields.text("reason", most=500)),
     "unfreeze": lambda _: UnfreezeFrame(),
+    "head": lambda fields: HeadFrame(OrganizationId(fields.uuid("organization_id"))),
+    "sign_head": _sign_head_frame,
 }

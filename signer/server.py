@@ -1,6 +1,6 @@
 """Owns the socket: who may speak, one frame in, one frame out, one fsync for all who wait.
 
-Must never answer a sign frame before the desk has returned: its return is what makes it durable.
+Must never answer a sign frame before desk or register has returned: that is what makes it durable.
 """
 
 import asyncio
@@ -14,18 +14,22 @@ from typing import Any
 from signer import logs
 from signer.desk import SigningDesk
 from signer.freeze import FreezeSwitch, FrozenBy
+from signer.heads import HeadRegister
 from signer.limits import LimitsFile
 from signer.protocol import (
     MAX_FRAME_BYTES,
     Answer,
     Frame,
     FreezeFrame,
+    HeadFrame,
     PaymentRequest,
     SignFrame,
+    SignHeadFrame,
     StatusFrame,
     UnfreezeFrame,
     answers_frame,
     frame,
+    head_frame,
     parse_frame,
     refusal_frame,
 )
@@ -42,12 +46,14 @@ class SignerServer:
         self,
         *,
         desk: SigningDesk,
+        heads: HeadRegister,
         freeze: FreezeSwitch,
         limits: LimitsFile,
         status: Callable[[], dict[str, object]],
         own_uid: int,
     ) -> None:
         self._desk = desk
+        self._heads = heads
         self._freeze = freeze
         self._limits = limits
         self._status = status
@@ -116,6 +122,10 @@ class SignerServer:
         match request:
             case SignFrame():
                 return answers_frame(await self._sign(uid, request.requests))
+            case HeadFrame():
+                return head_frame(self._heads.latest(request.organization_id))
+            case SignHeadFrame():
+                return self._sign_head(request)
             case StatusFrame():
                 pass
             case FreezeFrame():
@@ -125,6 +135,14 @@ class SignerServer:
                 self._freeze.unfreeze(FrozenBy.CALLER)
                 logs.warning("signer.unfrozen", uid=uid)
         return frame({"status": {**self._status(), "isolated": self._isolates(uid)}})
+
+    def _sign_head(self, request: SignHeadFrame) -> bytes:
+        # Frozen too: a freeze stops payments, and what happens meanwhile is worth a signature.
+        try:
+            return head_frame(self._heads.sign(request.head, request.seals))
+        except OSError as error:
+            self._fail(error)
+            raise ConnectionAbortedError from error
 
     async def _sign(self, uid: int, requests: Sequence[PaymentRequest]) -> list[Answer]:
         answered: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
@@ -139,13 +157,16 @@ class SignerServer:
         try:
             answers = self._desk.answer([(uid, requests) for uid, requests, _ in waiting])
         except Exception as error:
-            # Unanswered on purpose: after a failed fsync nobody knows what the disk holds.
-            if not self._failure.done():
-                self._failure.set_exception(error)
+            self._fail(error)
             return
         for (_, _, answered), batch in zip(waiting, answers, strict=True):
             if not answered.done():
                 answered.set_result(batch)
+
+    def _fail(self, error: Exception) -> None:
+        """End the process unanswered: after a failed fsync nobody knows what the disk holds."""
+        if not self._failure.done():
+            self._failure.set_exception(error)
 
 
 def _listen(path: Path, group: int | None) -> socket.socket:

@@ -36,6 +36,15 @@ class Home:
         return self.path / "journal.bin"
 
     @property
+    def heads(self) -> Path:
+        """The heads of audit chains that were signed."""
+        return self.path / "heads.bin"
+
+    @property
+    def head_key(self) -> Path:
+        return self.path / "head-key.pem"
+
+    @property
     def frozen(self) -> Path:
         return self.path / "frozen"
 

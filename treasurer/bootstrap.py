@@ -16,6 +16,8 @@ from uuid_utils.compat import uuid7
 
 from treasurer.approvals.links import ApprovalLinks, issue
 from treasurer.approvals.service import ApprovalService
+from treasurer.audit.head_key import FILE_NAME as HEAD_KEY_FILE
+from treasurer.audit.head_key import PinnedHeadKey
 from treasurer.audit.service import AuditService
 from treasurer.cash.service import CashService
 from treasurer.chain.networks import NetworkProfile, load_profile
@@ -101,7 +103,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     valkey = Redis.from_url(_redis_url(settings))
     counters = WindowCounters(valkey, clock=clock)
     queue_app = App(connector=PsycopgConnector(conninfo=conninfo(urls.system)))
-    jobs = JobQueue(queue_app)
+    jobs = JobQueue()
     outbox = Outbox(queue=jobs, clock=clock, new_id=new_id)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=new_id)
     policies = PolicyService(database=database, clock=clock, new_id=new_id)
@@ -135,7 +137,12 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             new_id=new_id,
         ),
         invoices=InvoiceService(
-            database=database, jobs=jobs, clock=clock, new_id=new_id, limits=Limits()
+            database=database,
+            jobs=jobs,
+            outbox=outbox,
+            clock=clock,
+            new_id=new_id,
+            limits=Limits(),
         ),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
         policies=policies,
@@ -153,7 +160,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         ),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
-        audit=AuditService(database),
+        audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
     )
 
 

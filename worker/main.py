@@ -22,6 +22,7 @@ from treasurer.chain.pinning import require_network
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.settings import Settings
+from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
 from worker.sealer import seal_all
@@ -53,6 +54,11 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 group.create_task(pump.run(stop))
                 group.create_task(
                     _every(0.5, stop, "seal", lambda: seal_all(core.database, core.audit))
+                )
+                group.create_task(
+                    _every(
+                        5.0, stop, "heads", lambda: sign_heads(core.database, core.audit, signer)
+                    )
                 )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(

@@ -548,6 +548,7 @@ GRANT SELECT (organization_id, id, wallet_id, state, next_at, lease_until, fence
     TO treasurer_system;
 GRANT UPDATE (lease_until, fence) ON transfers TO treasurer_system;
 GRANT SELECT (organization_id, event_id) ON audit_unsealed TO treasurer_system;
+GRANT SELECT (organization_id, sequence, signed_sequence) ON audit_heads TO treasurer_system;
 GRANT SELECT (organization_id, id, state, expires_at) ON approval_requests TO treasurer_system;
 GRANT SELECT (id, frozen) ON organizations TO treasurer_system;
 -- For organization_of_email, which runs as the owner.
@@ -555,6 +556,7 @@ CREATE POLICY sign_in ON users FOR SELECT TO treasurer_owner USING (true);
 CREATE POLICY claims ON payments FOR SELECT TO treasurer_system USING (true);
 CREATE POLICY claims ON transfers TO treasurer_system USING (true) WITH CHECK (true);
 CREATE POLICY claims ON audit_unsealed FOR SELECT TO treasurer_system USING (true);
+CREATE POLICY claims ON audit_heads FOR SELECT TO treasurer_system USING (true);
 CREATE POLICY claims ON approval_requests FOR SELECT TO treasurer_system USING (true);
 CREATE POLICY claims ON organizations FOR SELECT TO treasurer_system USING (true);
 """

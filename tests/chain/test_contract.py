@@ -14,7 +14,7 @@ from treasurer.chain.evm import EvmChain
 from treasurer.chain.finality import is_final
 from treasurer.chain.pinning import verify_network
 from treasurer.chain.port import BroadcastOutcome
-from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items, net_change
+from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items, net_changes
 from treasurer.embedded.devchain.seed import deploy_test_usd
 from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction, transfer_calldata
 
@@ -94,7 +94,7 @@ async def test_a_payment_from_broadcast_to_finality(node: Fixture) -> None:
     after = await chain.token_balances(token, [address(TREASURY), HALDEN], at)
     assert await chain.token_balances(token, [address(TREASURY), HALDEN], parent) == before
     for holder, old, new in zip([address(TREASURY), HALDEN], before, after, strict=True):
-        assert net_change([receipt], token=token, holder=holder) == new - old
+        assert net_changes([receipt], token=token)[holder] == new - old
     assert after[1] - before[1] == 450_000_000
 
     assert not is_final(block, await chain.block(block.number), await chain.finalized())

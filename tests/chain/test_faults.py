@@ -1,6 +1,7 @@
 """What each fault of a provider becomes: a read error by name, a broadcast outcome, never a guess."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -83,6 +84,12 @@ async def test_the_straight_answers(node: FaultyNode, chain: EvmChain) -> None:
         (200, b'{"jsonrpc":"2.0","id":0}', ChainBadAnswer),
         (200, b"[]", ChainBadAnswer),
         (200, b"null", ChainBadAnswer),
+        (200, b"", ChainBadAnswer),
+        (200, b"[1, 2]", ChainBadAnswer),
+        (200, b"\xff\xfe", ChainBadAnswer),
+        (200, b"[" * 100_000, ChainBadAnswer),
+        (200, b'[{"id":"0","result":"0x1"},{"id":9,"result":"0x1"}]', ChainBadAnswer),
+        (201, b'{"jsonrpc":"2.0","id":0,"result":"0x7a69"}', ChainHttpError),
         (200, b'{"jsonrpc":"2.0","id":0,"result":"garbage"}', ChainBadAnswer),
         (200, b'{"jsonrpc":"2.0","id":0,"result":null}', ChainBadAnswer),
         (400, b'{"id":0,"error":{"code":-32005,"message":"daily limit"}}', ChainRateLimited),
@@ -104,6 +111,89 @@ async def test_silence(node: FaultyNode, chain: EvmChain) -> None:
     with pytest.raises(ChainTimeout):
         await chain.chain_id()
     assert await chain.broadcast(BYTES) is BroadcastOutcome.UNKNOWN
+    assert len(node.requests) == 2
+
+
+async def test_a_connection_that_breaks_is_not_sent_over_again(
+    node: FaultyNode, chain: EvmChain
+) -> None:
+    assert await chain.chain_id() == 31337
+    node.hangs_up = True
+    assert await chain.broadcast(BYTES) is BroadcastOutcome.UNKNOWN
+    with pytest.raises(ChainUnreachable):
+        await chain.chain_id()
+    assert len(node.requests) == 3
+    node.hangs_up = False
+    assert await chain.broadcast(BYTES) is BroadcastOutcome.ACCEPTED
+
+
+@pytest.mark.parametrize("status", [301, 307])
+async def test_a_redirect_is_not_followed(node: FaultyNode, chain: EvmChain, status: int) -> None:
+    with FaultyNode() as elsewhere:
+        elsewhere.answers = node.answers
+        node.status, node.headers = status, {"Location": elsewhere.url}
+        with pytest.raises(ChainHttpError):
+            await chain.chain_id()
+        assert await chain.broadcast(BYTES) is BroadcastOutcome.UNKNOWN
+        assert elsewhere.requests == []
+
+
+async def test_no_proxy_from_the_environment(
+    node: FaultyNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FaultyNode() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        async with EvmChain(node.url, ONE_SECOND) as chain:
+            assert await chain.chain_id() == 31337
+        assert proxy.requests == []
+
+
+@pytest.mark.parametrize(
+    "renumber",
+    [
+        pytest.param(lambda identity: identity + 1, id="shifted"),
+        pytest.param(lambda identity: str(identity), id="text"),
+        pytest.param(lambda identity: 2**70, id="all_the_same"),
+    ],
+)
+async def test_answers_to_other_ids_are_no_answers(
+    node: FaultyNode, chain: EvmChain, renumber: Callable[[int], Any]
+) -> None:
+    node.renumber = renumber
+    node.answers["eth_getBalance"] = lambda account, tag: hex(int(account, 16))
+    with pytest.raises(ChainBadAnswer):
+        await chain.native_balances([f"0x{number:040x}" for number in range(3)])
+    with pytest.raises(ChainBadAnswer):
+        await chain.chain_id()
+    assert await chain.broadcast(BYTES) is BroadcastOutcome.UNKNOWN
+
+
+async def test_an_unanswered_call_leaves_the_others_their_own_answers(
+    node: FaultyNode, chain: EvmChain
+) -> None:
+    raws = [signed(0, nonce, to=address(1)) for nonce in range(3)]
+    hashes = dict(raws)
+    node.answers["eth_sendRawTransaction"] = lambda raw: hashes[raw]
+    # Web3 sorts the two answers that come, whoever asked for them; only ids tell which they are.
+    node.renumber = lambda identity: 99 if identity == 1 else identity
+    outcomes = await chain.broadcast_many([bytes.fromhex(raw[2:]) for raw, _ in raws])
+    assert outcomes == [
+        BroadcastOutcome.ACCEPTED,
+        BroadcastOutcome.UNKNOWN,
+        BroadcastOutcome.ACCEPTED,
+    ]
+
+
+async def test_callers_who_give_up_leave_the_node_usable(node: FaultyNode, chain: EvmChain) -> None:
+    for turns in range(40):
+        asked = [asyncio.create_task(chain.chain_id()) for _ in range(4)]
+        for _ in range(turns % 8):
+            await asyncio.sleep(0)
+        for abandoned in asked[:3]:
+            abandoned.cancel()
+        async with asyncio.timeout(10):
+            assert await asked[3] == 31337
 
 
 async def test_nobody_listens() -> None:

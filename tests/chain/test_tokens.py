@@ -8,7 +8,7 @@ from treasurer.chain.tokens import (
     ExpectedItem,
     decode_transfers,
     match_items,
-    net_change,
+    net_changes,
 )
 
 TOKEN = "0x" + "aa" * 20
@@ -101,11 +101,9 @@ def test_logs_of_another_shape_are_no_transfers() -> None:
     assert [entry.log_index for entry in found] == [1]
 
 
-def test_net_change_over_a_block() -> None:
+def test_net_changes_over_a_block() -> None:
     block = [
         receipt(transfer(1, WALLET, HALDEN, 100), transfer(2, QORVANE, WALLET, 30)),
         receipt(transfer(3, WALLET, WALLET, 999), transfer(4, WALLET, HALDEN, 5, OTHER_TOKEN)),
     ]
-    assert net_change(block, token=TOKEN, holder=WALLET) == -70
-    assert net_change(block, token=TOKEN, holder=HALDEN) == 100
-    assert net_change(block, token=TOKEN, holder="0x" + "04" * 20) == 0
+    assert net_changes(block, token=TOKEN) == {WALLET: -70, HALDEN: 100, QORVANE: -30}

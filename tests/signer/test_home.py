@@ -28,7 +28,13 @@ from treasurer.kernel.errors import Conflict, InvalidInput
 def test_a_home_is_made_once(tmp_path: Path) -> None:
     home = make_home(tmp_path / "signer")
     before = {path.name: path.read_bytes() for path in home.path.iterdir() if path.is_file()}
-    assert set(before) == {"journal.bin", "limits.yaml", "passphrase"}
+    assert set(before) == {
+        "head-key.pem",
+        "heads.bin",
+        "journal.bin",
+        "limits.yaml",
+        "passphrase",
+    }
     with pytest.raises(Conflict, match="SIGNER_HOME_EXISTS"):
         make_home(home.path)
     assert all((home.path / name).read_bytes() == content for name, content in before.items())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from signer.journal import Journal
 from signer.limits import limits_yaml
@@ -18,6 +19,7 @@ from signer.main import main
 from signer.records import PaymentRecord, SignedRecords
 from tests.support.chain import FaultyNode
 from tests.support.embedded import wait_for
+from tests.support.heads import ORGANIZATION, MadeUpChain, open_register
 from tests.support.signer import (
     CHAIN_ID,
     FEES,
@@ -32,6 +34,9 @@ from tests.support.signer import (
 )
 from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal, SignRequest
 from treasurer.kernel.errors import InvalidInput, NotPermitted, Transient
+
+CHAIN = MadeUpChain(9)
+FORK = MadeUpChain(9, fork_from=4)
 
 
 @pytest_asyncio.fixture
@@ -73,6 +78,19 @@ def frame_of(request: SignRequest) -> bytes:
                 },
             }
         ],
+    }
+    content = json.dumps(body).encode()
+    return len(content).to_bytes(4) + content
+
+
+def head_frame(sequence: int) -> bytes:
+    head = CHAIN.head(sequence)
+    body = {
+        "kind": "sign_head",
+        "organization_id": str(head.organization_id),
+        "sequence": head.sequence,
+        "hash": head.hash.hex(),
+        "seals": [seal.decode() for seal in CHAIN.since(0, sequence)],
     }
     content = json.dumps(body).encode()
     return len(content).to_bytes(4) + content
@@ -199,8 +217,9 @@ async def test_two_signers_do_not_share_a_home(signer: SignerProcess) -> None:
 
 
 async def test_freeze_by_a_caller_survives_a_restart(signer: SignerProcess) -> None:
+    request = sign_request(0, order())
     async with connected(signer) as client:
-        (first,) = await client.sign([sign_request(0, order())])
+        (first,) = await client.sign([request])
         frozen = await client.freeze("the CFO's laptop is gone")
         assert (frozen.frozen_by, frozen.frozen_reason) == ("caller", "the CFO's laptop is gone")
         signer.kill()
@@ -208,7 +227,7 @@ async def test_freeze_by_a_caller_survives_a_restart(signer: SignerProcess) -> N
         (refused,) = await client.sign([sign_request(1, order(payment=2))])
         assert isinstance(refused, SignerRefusal)
         assert refused.code == "FROZEN"
-        assert await client.sign([sign_request(0, order())]) == [first]
+        assert await client.sign([request]) == [first]
         assert (await client.unfreeze()).frozen_by is None
         (answer,) = await client.sign([sign_request(1, order(payment=2))])
         assert isinstance(answer, SignedAttempt)
@@ -255,6 +274,10 @@ async def test_the_socket_is_the_owners_alone(signer: SignerProcess) -> None:
         (b'{"kind":"sign","requests":[{}]}', "FRAME_INVALID"),
         (b'{"kind":"status","more":1}', "FRAME_INVALID"),
         (b'{"kind":"freeze","reason":""}', "FRAME_INVALID"),
+        (b'{"kind":"head","organization_id":"7"}', "FRAME_INVALID"),
+        (head_frame(5)[4:].replace(b'"sequence": 5', b'"sequence": 0'), "FRAME_INVALID"),
+        (head_frame(5)[4:].replace(b'"hash": "', b'"hash": "0x'), "FRAME_INVALID"),
+        (head_frame(5)[4:].replace(b'["', b'["", "'), "FRAME_INVALID"),
     ],
 )
 async def test_malformed_frames_get_a_code_and_keep_the_connection(
@@ -339,3 +362,60 @@ async def until_checked(client: SignerClient) -> None:
     while (await client.status()).wallets[0].nonce_check == "pending":
         assert datetime.now(UTC).timestamp() < deadline, "the nonce check does not end"
         await asyncio.sleep(0.02)
+
+
+async def test_heads_are_signed_through_the_socket_frozen_or_not(signer: SignerProcess) -> None:
+    async with connected(signer) as client:
+        assert await client.head(ORGANIZATION) is None
+        first = await client.sign_head(CHAIN.head(5), ())
+        await client.freeze("something looks wrong")
+        second = await client.sign_head(CHAIN.head(9), CHAIN.since(5, 9))
+        assert await client.head(ORGANIZATION) == second
+        for head, code in ((CHAIN.head(5), "HEAD_BEHIND"), (FORK.head(9), "HEAD_FORKED")):
+            with pytest.raises(NotPermitted, match=code):
+                await client.sign_head(head, ())
+        public_key = await client.head_public_key()
+    key = Ed25519PublicKey.from_public_bytes(public_key)
+    for signed in (first, second):
+        key.verify(signed.signature, signed.head.statement())
+
+
+async def test_killed_after_a_head_was_recorded_and_before_the_answer(
+    signer: SignerProcess,
+) -> None:
+    size = signer.home.heads.stat().st_size
+    _, writer = await asyncio.open_unix_connection(signer.home.socket)
+    writer.write(head_frame(5))
+    await writer.drain()
+    await asyncio.to_thread(
+        wait_for, lambda: signer.home.heads.stat().st_size > size, "the record of the head"
+    )
+    signer.kill()
+    writer.close()
+    with open_register(signer.home) as register:
+        recorded_head = register.latest(ORGANIZATION)
+    assert recorded_head is not None
+    await signer.start()
+    async with connected(signer) as client:
+        for head, code in ((CHAIN.head(4), "HEAD_BEHIND"), (FORK.head(5), "HEAD_FORKED")):
+            with pytest.raises(NotPermitted, match=code):
+                await client.sign_head(head, ())
+        assert await client.sign_head(CHAIN.head(5), ()) == recorded_head
+
+
+async def test_a_head_that_cannot_be_written_ends_the_process_unanswered(
+    signer: SignerProcess,
+) -> None:
+    async with connected(signer) as client:
+        await client.sign_head(CHAIN.head(5), ())
+        whole = signer.home.heads.read_bytes()
+        signer.limit_file_size(len(whole) + 10)
+        with pytest.raises(Transient, match="SIGNER_UNAVAILABLE"):
+            await client.sign_head(CHAIN.head(6), CHAIN.since(5, 6))
+        assert signer.running.wait(10) != 0
+        await signer.start()
+        assert signer.home.heads.read_bytes() == whole
+        # Number 6 was never answered, but number 5 was: only its own successor is signed.
+        with pytest.raises(NotPermitted, match="HEAD_FORKED"):
+            await client.sign_head(FORK.head(6), FORK.since(5, 6))
+        await client.sign_head(CHAIN.head(6), CHAIN.since(5, 6))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from treasurer.kernel.audit_head import follow
 from treasurer.kernel.clock import iso
 from treasurer.kernel.digest import Canonical, canonical_json, digest
 from treasurer.kernel.ids import UserId
@@ -52,23 +53,25 @@ def commitment(salt: bytes, actor_id: UUID | None, payload: Mapping[str, Canonic
     return digest(salt + canonical_json(content))
 
 
-def seal_hash(previous: bytes, event: SealedEvent) -> bytes:
-    """SHA-256 over the previous seal and all of the event but its erasable content."""
-    return digest(
-        previous
-        + canonical_json(
-            {
-                "sequence": event.sequence,
-                "event_id": str(event.event_id),
-                "aggregate": event.aggregate,
-                "aggregate_id": str(event.aggregate_id),
-                "version": event.version,
-                "kind": event.kind,
-                "occurred_at": iso(event.occurred_at),
-                "commitment": event.commitment.hex(),
-            }
-        )
+def seal_content(event: SealedEvent) -> bytes:
+    """What a seal covers: all of the event but its erasable content."""
+    return canonical_json(
+        {
+            "sequence": event.sequence,
+            "event_id": str(event.event_id),
+            "aggregate": event.aggregate,
+            "aggregate_id": str(event.aggregate_id),
+            "version": event.version,
+            "kind": event.kind,
+            "occurred_at": iso(event.occurred_at),
+            "commitment": event.commitment.hex(),
+        }
     )
+
+
+def seal_hash(previous: bytes, event: SealedEvent) -> bytes:
+    """SHA-256 over the previous seal and the event's `seal_content`."""
+    return follow(previous, seal_content(event))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from treasurer.audit.model import (
     commitment,
     seal_hash,
 )
+from treasurer.kernel.audit_head import SignedHead
 from treasurer.kernel.ids import NewId, OrganizationId
 
 _APPEND = text("""
@@ -74,7 +75,17 @@ _SEALED_PAGE = text(f"""
     WHERE s.organization_id = :organization_id AND s.sequence > :after
     ORDER BY s.sequence LIMIT :most
 """)
-_HEAD = text("SELECT sequence, hash FROM audit_heads WHERE organization_id = :organization_id")
+_HEAD = text("""
+    SELECT sequence, hash, signed_sequence, signature FROM audit_heads
+    WHERE organization_id = :organization_id
+""")
+_HASH_OF = text("""
+    SELECT hash FROM audit_seals WHERE organization_id = :organization_id AND sequence = :sequence
+""")
+_KEEP_SIGNATURE = text("""
+    UPDATE audit_heads SET signed_sequence = :sequence, signature = :signature
+    WHERE organization_id = :organization_id AND coalesce(signed_sequence, 0) <= :sequence
+""")
 _EVENT_PAGE = text("""
     SELECT cursor, aggregate, aggregate_id, version, kind, actor_id, payload, occurred_at
     FROM audit_events WHERE organization_id = :organization_id
@@ -82,6 +93,16 @@ _EVENT_PAGE = text("""
       AND (CAST(:aggregate_id AS uuid) IS NULL OR aggregate_id = :aggregate_id)
     ORDER BY cursor DESC LIMIT :most
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest seal, and the newest signature with the seal that it covers."""
+
+    sequence: int
+    hash: bytes
+    signed_sequence: int | None
+    signature: bytes | None
 
 
 async def append(
@@ -179,8 +200,39 @@ async def head(
     connection: AsyncConnection, organization_id: OrganizationId
 ) -> tuple[int, bytes] | None:
     """The newest seal's sequence and hash, or None before the first."""
-    row = (await connection.execute(_HEAD, {"organization_id": organization_id})).one_or_none()
-    return (int(row[0]), bytes(row[1])) if row else None
+    found = await head_and_signature(connection, organization_id)
+    return (found.sequence, found.hash) if found else None
+
+
+async def head_and_signature(
+    connection: AsyncConnection, organization_id: OrganizationId
+) -> Head | None:
+    """The organization's head as it is kept, or None before the first seal."""
+    rows = await connection.execute(_HEAD, {"organization_id": organization_id})
+    row = rows.mappings().one_or_none()
+    return None if row is None else Head(**row)
+
+
+async def hash_of(
+    connection: AsyncConnection, organization_id: OrganizationId, sequence: int
+) -> bytes | None:
+    """The hash of one seal, None if there is no such seal."""
+    found = await connection.execute(
+        _HASH_OF, {"organization_id": organization_id, "sequence": sequence}
+    )
+    return found.scalar_one_or_none()
+
+
+async def keep_signature(connection: AsyncConnection, signed: SignedHead) -> None:
+    """Store the signature; one over a later head that another worker stored stays."""
+    await connection.execute(
+        _KEEP_SIGNATURE,
+        {
+            "organization_id": signed.head.organization_id,
+            "sequence": signed.head.sequence,
+            "signature": signed.signature,
+        },
+    )
 
 
 async def event_page(

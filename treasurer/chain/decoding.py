@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from treasurer.chain.errors import ChainBadAnswer
+from treasurer.chain.json_rpc import Json
 from treasurer.chain.port import BlockRef, Log, Receipt
-from treasurer.chain.rpc import Json
 
 T = TypeVar("T")
 

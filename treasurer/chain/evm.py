@@ -1,7 +1,7 @@
 """Owns the chain port over an EVM node's JSON-RPC. Must never retry, cache or sign.
 
-Speaks HTTP itself instead of through web3: everything that repeats goes in batches, and neither the
-API nor the command line pays a second of imports.
+Of web3 it uses the provider alone (`node.py`): everything that repeats goes in batches, and answers
+are read into our own types, so that an amount or a hash that is not exact is no answer.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from treasurer.chain.errors import (
     broadcast_outcome,
 )
 from treasurer.chain.finality import Depth
+from treasurer.chain.json_rpc import Json, Result, RpcFailure, value
 from treasurer.chain.networks import NetworkProfile
 from treasurer.chain.port import (
     BlockRef,
@@ -28,7 +29,7 @@ from treasurer.chain.port import (
     FeeQuote,
     Receipt,
 )
-from treasurer.chain.rpc import Json, JsonRpc, Result, RpcFailure, value
+from treasurer.chain.rpc import JsonRpc
 from treasurer.chain.tokens import DECIMALS_CALL, balance_of_call
 from treasurer.kernel.transaction import UnsignedTransaction
 

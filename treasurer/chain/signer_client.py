@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from treasurer.kernel.audit_head import AuditHead, SignedHead
 from treasurer.kernel.errors import InvalidInput, NotPermitted, Transient
+from treasurer.kernel.ids import OrganizationId
 from treasurer.kernel.transaction import FeeTerms
 
 _MAX_FRAME_BYTES = 4 * 1024 * 1024
@@ -62,7 +64,7 @@ class SignerStatus:
     """`frozen_reason` is None while the signer signs. `frozen_by` is caller or host.
 
     Not `isolated` means that this caller runs as the signer's user and could read the keys: then only
-    the development chain is signed.
+    the development chain is signed. `head_public_key` (Ed25519, 32 bytes) verifies audit heads.
     """
 
     isolated: bool
@@ -70,6 +72,7 @@ class SignerStatus:
     frozen_since: str | None
     frozen_reason: str | None
     wallets: tuple[WalletStatus, ...]
+    head_public_key: bytes
 
 
 class SignerClient:
@@ -108,6 +111,31 @@ class SignerClient:
     async def unfreeze(self) -> SignerStatus:
         """Lift a caller's freeze. Raises NotPermitted if the signer's host froze it."""
         return _status(await self._ask({"kind": "unfreeze"}))
+
+    async def head_public_key(self) -> bytes:
+        """The Ed25519 key that signs audit heads, 32 bytes."""
+        return (await self.status()).head_public_key
+
+    async def head(self, organization_id: OrganizationId) -> SignedHead | None:
+        """The organization's audit head that was signed last; None before the first."""
+        reply = await self._ask({"kind": "head", "organization_id": str(organization_id)})
+        return reply["head"] and _signed_head(organization_id, reply["head"])
+
+    async def sign_head(self, head: AuditHead, seals: Sequence[bytes]) -> SignedHead:
+        """Sign `head`, shown by what the seals up to it cover, at most 1,000 since the last signed.
+
+        Raises NotPermitted `HEAD_BEHIND` or `HEAD_FORKED`, Transient `SIGNER_UNAVAILABLE`.
+        """
+        reply = await self._ask(
+            {
+                "kind": "sign_head",
+                "organization_id": str(head.organization_id),
+                "sequence": head.sequence,
+                "hash": head.hash.hex(),
+                "seals": [seal.decode("ascii") for seal in seals],
+            }
+        )
+        return _signed_head(head.organization_id, reply["head"])
 
     async def close(self) -> None:
         """Close the connection."""
@@ -189,6 +217,11 @@ def _answer(entry: dict[str, str]) -> SignedAttempt | SignerRefusal:
     )
 
 
+def _signed_head(organization_id: OrganizationId, fields: dict[str, Any]) -> SignedHead:
+    head = AuditHead(organization_id, fields["sequence"], bytes.fromhex(fields["hash"]))
+    return SignedHead(head, bytes.fromhex(fields["signature"]))
+
+
 def _status(reply: dict[str, Any]) -> SignerStatus:
     status = reply["status"]
     frozen = status["frozen"] or {}
@@ -198,4 +231,5 @@ def _status(reply: dict[str, Any]) -> SignerStatus:
         frozen_since=frozen.get("since"),
         frozen_reason=frozen.get("reason"),
         wallets=tuple(WalletStatus(**wallet) for wallet in status["wallets"]),
+        head_public_key=bytes.fromhex(status["head_public_key"]),
     )

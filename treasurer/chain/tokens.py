@@ -4,6 +4,7 @@
 Evidence is the `Transfer` log of the pinned token and the net change of its balances.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -92,19 +93,18 @@ def match_items(
     return ItemMatch(tuple(log.log_index for log in outgoing), None)
 
 
-def net_change(receipts: Iterable[Receipt], *, token: str, holder: str) -> int:
-    """Base units that `holder` gained (negative: lost) by the logs of `receipts`.
+def net_changes(receipts: Iterable[Receipt], *, token: str) -> dict[str, int]:
+    """Base units that each holder gained (negative: lost) by the logs of `receipts`.
 
     Over all receipts of a block it must equal the holder's balance at the block less the balance at
     its parent; if not, the token's events do not tell the truth (rebasing, fee on transfer).
     """
-    change = 0
+    changes: dict[str, int] = defaultdict(int)
     for receipt in receipts:
         for transfer in decode_transfers(receipt, token):
-            change += transfer.amount_minor * (
-                (transfer.recipient == holder) - (transfer.sender == holder)
-            )
-    return change
+            changes[transfer.sender] -= transfer.amount_minor
+            changes[transfer.recipient] += transfer.amount_minor
+    return changes
 
 
 def _address(topic: bytes) -> str:

@@ -108,7 +108,7 @@ def require_address(address: str) -> str:
     """Return `address`; raise InvalidInput unless it is 0x and 40 lower-case hexadecimal digits."""
     if len(address) != 42 or not address.startswith("0x"):
         raise InvalidInput("ADDRESS_SYNTAX", "an address is 0x and 40 hexadecimal digits")
-    if any(character not in "0123456789abcdef" for character in address[2:]):
+    if address[2:].strip("0123456789abcdef"):
         raise InvalidInput("ADDRESS_SYNTAX", "inside, an address is lower-case hexadecimal")
     return address
 
