@@ -7,7 +7,6 @@ audit event stand behind every 202.
 import asyncio
 import itertools
 import socket
-import statistics
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,27 +27,22 @@ from treasurer.kernel.organization import Role
 from treasurer.secrets import database_urls
 from treasurer.settings import Settings, process_environment
 
-ROUNDS = 5
-REQUESTS = 1_500
 PER_S, SECONDS, BURST = 450, 8, 15
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Accepted requests a second (medians) and p99 in ms at the paced rate."""
+    """Accepted requests a second, a figure a round, and latencies at the paced rate."""
 
-    accepted_per_s: float
-    noop_per_s: float
+    accepted_per_s: list[float]
+    noop_per_s: list[float]
+    p50_ms: float
     p99_ms: float
 
-    @property
-    def ratio(self) -> float:
-        return self.accepted_per_s / self.noop_per_s
 
-
-async def measure(servers: Servers, *, rounds: int = ROUNDS, requests: int = REQUESTS) -> Intake:
+async def measure(servers: Servers, *, rounds: int, requests: int) -> Intake:
     """Both servers up, rounds interleaved, then the paced load on the real door."""
-    settings = _settings(servers)
+    settings = api_settings(servers)
     token = await _clerk(settings)
     ports = _free_port(), settings.treasurer_port
     _start(servers, "noop", (sys.executable, "-m", "bench.noop", str(ports[0])), settings)
@@ -61,11 +55,16 @@ async def measure(servers: Servers, *, rounds: int = ROUNDS, requests: int = REQ
     rates: tuple[list[float], list[float]] = ([], [])
     for client in clients:
         await saturate(client, bodies, requests // 5)
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
         for client, found in zip(clients, rates, strict=True):
             found.append(await saturate(client, bodies, requests))
-    p99_ms = await paced(clients[1], bodies, per_s=PER_S, seconds=SECONDS, burst=BURST)
-    return Intake(statistics.median(rates[1]), statistics.median(rates[0]), p99_ms)
+        print(
+            f"  round {number}: {rates[0][-1]:,.0f} no-op/s, {rates[1][-1]:,.0f} accepted/s",
+            file=sys.stderr,
+            flush=True,
+        )
+    p50_ms, p99_ms = await paced(clients[1], bodies, per_s=PER_S, seconds=SECONDS, burst=BURST)
+    return Intake(rates[1], rates[0], p50_ms, p99_ms)
 
 
 def _bodies() -> Iterator[tuple[bytes, str]]:
@@ -78,7 +77,8 @@ def _bodies() -> Iterator[tuple[bytes, str]]:
         yield text.encode(), key
 
 
-def _settings(servers: Servers) -> Settings:
+def api_settings(servers: Servers) -> Settings:
+    """What `treasurer serve` is told: a fresh database, a network, and a limit that does not bind."""
     urls = servers.migrated("intake")
     home = servers.folder / "home"
     home.mkdir(mode=0o700)

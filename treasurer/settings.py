@@ -4,16 +4,23 @@ Must never hold a default secret: what is missing is made by `treasurer init` or
 files that only the owner reads.
 """
 
+import os
+from collections.abc import Collection
 from pathlib import Path
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_FILE = ".env"
 
 
 class Settings(BaseSettings):
     """Read from the environment and `.env`. `.env.example` names and explains them all."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     treasurer_home: Path = Path(".treasurer")
     treasurer_host: str = "127.0.0.1"
@@ -57,6 +64,24 @@ class Settings(BaseSettings):
         )
 
 
+def outer_environment(*, without: Collection[str] = ()) -> dict[str, str]:
+    """The variables that stand outside and in `.env`, less the names in `without`."""
+    stands = {**dotenv_values(ENV_FILE), **os.environ}
+    return {
+        name: value for name, value in stands.items() if value is not None and name not in without
+    }
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """All of `settings` as variables, so that a child reads what its parent decided."""
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None and value != ""
+    }
+
+
 class HomeFiles:
     """What the installation keeps in its folder besides the embedded services' data."""
 
@@ -81,6 +106,16 @@ class HomeFiles:
     def network(self) -> Path:
         """The network profile with every token's address pinned."""
         return self.root / "network.yaml"
+
+    @property
+    def organization(self) -> Path:
+        """JSON that names the organization which this installation was set up for."""
+        return self.root / "organization.json"
+
+    @property
+    def running(self) -> Path:
+        """JSON with the addresses of the parts that run now; no passwords."""
+        return self.root / "running.json"
 
     @property
     def signer(self) -> Path:

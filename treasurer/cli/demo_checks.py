@@ -16,7 +16,8 @@ from treasurer.bootstrap import Core, open_chain, open_core
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.tokens import decode_transfers
 from treasurer.cli.demo import Report
-from treasurer.cli.demonstration import CFO, ORGANIZATION
+from treasurer.cli.demonstration import CFO
+from treasurer.cli.own_organization import DEMONSTRATION
 from treasurer.kernel.ids import OrganizationId
 from treasurer.kernel.organization import Principal
 from treasurer.payments.model import Payment, PaymentState
@@ -43,7 +44,7 @@ async def check_world(settings: Settings, report: Report) -> None:
             verification.fault is None and verification.events > 0
         )
         report.figures["audit_events"] = verification.events
-        report.figures["organization"] = ORGANIZATION
+        report.figures["organization"] = DEMONSTRATION
     finally:
         await core.close()
 

@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-
-import yaml
 
 from signer.home import create_home
 from signer.keys import DEVELOPMENT_SCRYPT_N
 from signer.limits import Destination, Limits, TokenLimit
 from treasurer.bootstrap import WEI_PER_GWEI, Core, open_chain
 from treasurer.chain.networks import shipped_profile
+from treasurer.cli.network_file import pinned, write_network
+from treasurer.cli.own_organization import DEMONSTRATION, remember_organization
 from treasurer.embedded.devchain.accounts import CHAIN_ID, development_account
 from treasurer.embedded.devchain.seed import deploy_test_usd
 from treasurer.identity.idempotency import claim_for
@@ -32,7 +31,6 @@ from treasurer.payments import wallets
 from treasurer.payments.enrolment import WalletEnrolment
 from treasurer.settings import Settings
 
-ORGANIZATION = "Norwick Instruments Ltd"
 REPORTING = Asset("USD", 2)
 MONTHLY_BURN_MINOR = 40_000_00
 ADMINISTRATOR = "admin@norwick.example"
@@ -68,10 +66,7 @@ def prepare_network(settings: Settings) -> None:
     token = deploy_test_usd(settings.rpc_url.get_secret_value(), mint_to=wallet.address.lower())
     home = settings.home
     if not home.network.exists():
-        profile = yaml.safe_load(shipped_profile("development"))
-        for entry in profile["tokens"]:
-            entry["address"] = token
-        _write_whole(home.network, yaml.safe_dump(profile, sort_keys=False))
+        write_network(settings, pinned(shipped_profile("development"), {"USDC": token}))
     if not (home.signer / "journal.bin").exists():
         create_home(
             home.signer,
@@ -90,6 +85,7 @@ async def seed(core: Core) -> Norwick:
     )
     await _enrol_wallet(core, administrator)
     await _payees(core, people)
+    remember_organization(core.settings, DEMONSTRATION, administrator)
     return Norwick(administrator.organization_id, people)
 
 
@@ -115,7 +111,7 @@ async def _administrator(core: Core) -> User:
     return await create_organization(
         core.database,
         NewOrganization(
-            name=ORGANIZATION,
+            name=DEMONSTRATION,
             reporting=REPORTING,
             live=True,
             declared_monthly_burn_minor=MONTHLY_BURN_MINOR,
@@ -207,10 +203,3 @@ def _limits(token: str, wallet: str) -> Limits:
 
 def _sample(kind: str, name: str) -> bytes:
     return (files("samples") / kind / name).read_bytes()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """A reader sees the old file or the whole new one."""
-    draft = path.with_suffix(".new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

@@ -34,6 +34,18 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Errors that tell what to do are one sentence; only our own faults show a trace."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            message = _plain(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -43,3 +55,25 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="autonomous-treasurer")
 def main() -> None:
     """Pays supplier invoices in stablecoins, exactly once, under a policy."""
+
+
+def _plain(error: Exception) -> str | None:
+    """The sentence for an error that the person at the terminal can do something about."""
+    from treasurer.kernel.errors import TreasurerError
+
+    if isinstance(error, TreasurerError):
+        return error.message
+    if isinstance(error, PermissionError):
+        return f"{error.filename} is closed to this user; run as the one who set this up"
+    if getattr(error, "title", None) == "Settings":
+        return _settings_faults(error)
+    return None
+
+
+def _settings_faults(error: Exception) -> str:
+    """Each wrong setting by name, without its value, which may be a secret."""
+    from pydantic import ValidationError
+
+    assert isinstance(error, ValidationError)
+    faults = error.errors(include_url=False, include_input=False)
+    return "\n".join(f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in faults)

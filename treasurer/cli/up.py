@@ -1,10 +1,13 @@
 """`treasurer up`: everything on this machine, from wheels. Must never print a secret but one link."""
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +15,18 @@ from treasurer.cli.installation import (
     Installation,
     await_file,
     await_http,
+    network_of,
+    require_free_port,
     start_installation,
 )
-from treasurer.embedded.processes import Child
-from treasurer.kernel.errors import Conflict, TreasurerError
+from treasurer.cli.loading import loading
+from treasurer.cli.own_organization import DEMONSTRATION, own_organization
+from treasurer.cli.passphrase import passphrase_to_start
+from treasurer.kernel.errors import Conflict, InvalidInput
 from treasurer.settings import Settings
+
+if TYPE_CHECKING:
+    from treasurer.chain.networks import NetworkProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class Running:
 def up(demo: bool) -> None:
     """Start PostgreSQL, Valkey, a development chain, signer, worker, API and dashboard."""
     started = time.monotonic()
+    # A service manager's stop is as orderly as Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with run_all(Settings(), demo=demo, say=click.echo) as running:
             settings = running.installation.settings
@@ -43,35 +55,84 @@ def up(demo: bool) -> None:
             _watch(running.installation)
     except KeyboardInterrupt:
         click.echo("\nstopped")
-    except TreasurerError as error:
-        raise click.ClickException(error.message) from error
 
 
 @contextmanager
 def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> Iterator[Running]:
     """Start all parts and wait until they serve; stop them when left."""
-    say("starting database, cache and chain …")
-    with start_installation(settings) as installation:
-        home = installation.settings.home
-        if demo:
-            from treasurer.cli.demonstration import prepare_network
-
-            prepare_network(installation.settings)
-        if not home.network.exists():
-            raise Conflict("NOT_SET_UP", "run `treasurer init` first, or add --demo to look around")
-        say("starting signer, worker and API …")
-        signer = installation.run(
-            "signer",
-            "signer",
-            *("--home", str(home.signer)),
-        )
-        ready = installation.folder.root / "worker.ready"
-        ready.unlink(missing_ok=True)
-        worker = installation.run("worker", "treasurer.cli", "worker", "--ready-file", str(ready))
-        api = installation.run("api", "treasurer.cli", "serve")
-        link = asyncio.run(_seed(installation.settings)) if demo else None
-        _await(installation, signer, worker, api)
+    require_free_port(settings)
+    network = network_of(settings)
+    if network is None and not demo:
+        raise Conflict("NOT_SET_UP", "run `treasurer init` first, or add --demo to look around")
+    if demo:
+        _require_demonstration(settings)
+    if network is not None:
+        _require_node(settings, network)
+    passphrase = passphrase_to_start(settings)
+    with ExitStack() as parts:
+        with loading():
+            say("starting database, cache and chain …")
+            installation = parts.enter_context(start_installation(settings))
+            link = _start_ours(installation, passphrase, demo=demo, say=say)
         yield Running(installation, link)
+
+
+def _start_ours(
+    installation: Installation, passphrase: str | None, *, demo: bool, say: Callable[[str], None]
+) -> str | None:
+    """Start our own processes and wait for them; the answer is the demonstration's login link."""
+    if demo:
+        from treasurer.cli.demonstration import prepare_network
+
+        prepare_network(installation.settings)
+    network = network_of(installation.settings)
+    assert network is not None
+    say("starting signer, worker and API …")
+    waits = _start_processes(installation, network, passphrase)
+    # The organization is made while they load.
+    link = asyncio.run(_seed(installation.settings)) if demo else None
+    for wait in waits:
+        wait()
+    return link
+
+
+def _start_processes(
+    installation: Installation, network: "NetworkProfile", passphrase: str | None
+) -> list[Callable[[], None]]:
+    """Start what is ours; the answer waits for each to be ready, the quickest first."""
+    settings = installation.settings
+    waits: list[Callable[[], None]] = []
+    if settings.signer_socket is None:
+        signer = installation.run_signer(network, passphrase)
+        waits.append(partial(await_file, signer, settings.home.signer / "signer.sock"))
+    ready = installation.folder.root / "worker.ready"
+    ready.unlink(missing_ok=True)
+    worker = installation.run("worker", "treasurer.cli", "worker", "--ready-file", str(ready))
+    api = installation.run("api", "treasurer.cli", "serve")
+    waits.append(partial(await_http, api, settings.treasurer_host, settings.treasurer_port))
+    waits.append(partial(await_file, worker, ready))
+    return waits
+
+
+def _require_demonstration(settings: Settings) -> None:
+    """Raise Conflict when the folder is somebody's real installation."""
+    own = own_organization(settings)
+    if own is not None and own.name != DEMONSTRATION:
+        raise Conflict(
+            "FOLDER_NOT_DEMONSTRATION",
+            f"{settings.home.root} belongs to {own.name}: start without --demo, "
+            "or set TREASURER_HOME to another folder",
+        )
+
+
+def _require_node(settings: Settings, network: "NetworkProfile") -> None:
+    """Raise InvalidInput when nobody said where the network's node is and it is not ours to start."""
+    from signer.limits import DEVELOPMENT_CHAIN_ID
+
+    if settings.rpc_url is None and network.chain_id != DEVELOPMENT_CHAIN_ID:
+        raise InvalidInput(
+            "RPC_URL_MISSING", f"set RPC_URL to a node of {network.name}, in .env for instance"
+        )
 
 
 async def _seed(settings: Settings) -> str:
@@ -85,13 +146,6 @@ async def _seed(settings: Settings) -> str:
         return f"{settings.url}/login/link/{await core.identity.login_link(CFO)}"
     finally:
         await core.close()
-
-
-def _await(installation: Installation, signer: Child, worker: Child, api: Child) -> None:
-    settings = installation.settings
-    await_file(signer, settings.home.signer / "signer.sock")
-    await_http(api, settings.treasurer_host, settings.treasurer_port)
-    await_file(worker, installation.folder.root / "worker.ready")
 
 
 def _watch(installation: Installation) -> None:

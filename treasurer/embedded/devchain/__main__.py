@@ -2,12 +2,11 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from treasurer.embedded.devchain.node import Node
-from treasurer.embedded.devchain.server import serve
 from treasurer.embedded.directory import lock_folder
 from treasurer.kernel.errors import TreasurerError
 
@@ -20,6 +19,13 @@ def main() -> int:
     # A killed supervisor's chain may still be on its way out when the next one starts.
     parser.add_argument("--lock-patience-s", type=float, default=10.0)
     options = parser.parse_args()
+    # The EVM's modules live as long as the process: looking for garbage in them slows the start.
+    gc.disable()
+    from treasurer.embedded.devchain.node import Node
+    from treasurer.embedded.devchain.server import serve
+
+    gc.freeze()
+    gc.enable()
     options.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with lock_folder(options.data, patience_s=options.lock_patience_s):

@@ -8,28 +8,31 @@ import time
 from typing import Any
 
 import httpx
-from eth_abi.abi import encode as abi_encode
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
-from rlp import encode as rlp_encode
+from coincurve import PrivateKey
+from eth_hash.auto import keccak
 
 from contracts.artifacts import load_artifact
+from signer.envelope import sealed, unsigned_hash
 from treasurer.embedded.devchain.accounts import CHAIN_ID, DEPLOYER_INDEX, development_account
 from treasurer.kernel.errors import InvariantViolated, NotPermitted, Transient
+from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
 
 TOKEN_NAME = "USD Coin (test)"  # noqa: S105
 TOKEN_SYMBOL = "USDC"  # noqa: S105
 MINTED_MINOR = 1_000_000 * 10**6
+GAS_GIFT_WEI = 100 * 10**18
 _GAS_LIMIT = 1_500_000
 _TIP_WEI = 10**9
 _RECEIPT_TIMEOUT_S = 15.0
-_TRANSFER_TOPIC = "0x" + keccak(text="Transfer(address,address,uint256)").hex()
+_TRANSFER_TOPIC = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
+_MINT_SELECTOR = keccak(b"mint(address,uint256)")[:4]
 
 
 def test_usd_address() -> str:
     """Where the token lies: the first contract that the deployer's account creates. Lower-case."""
     deployer = bytes.fromhex(development_account(DEPLOYER_INDEX).address[2:])
-    return "0x" + keccak(rlp_encode([deployer, 0]))[12:].hex()
+    # The RLP of a list of an address and the nonce 0.
+    return "0x" + keccak(b"\xd6\x94" + deployer + b"\x80")[12:].hex()
 
 
 def deploy_test_usd(rpc_url: str, *, mint_to: str, amount_minor: int = MINTED_MINOR) -> str:
@@ -46,17 +49,24 @@ def deploy_test_usd(rpc_url: str, *, mint_to: str, amount_minor: int = MINTED_MI
         chain.call("evm_mine")
         code = bytes.fromhex(chain.call("eth_getCode", token, "latest")[2:])
         if not code:
-            names = abi_encode(["string", "string"], [TOKEN_NAME, TOKEN_SYMBOL])
-            chain.send(None, artifact.bytecode + names)
+            chain.send(None, artifact.bytecode + _two_strings(TOKEN_NAME, TOKEN_SYMBOL))
         elif keccak(code) != artifact.runtime_code_hash:
             raise InvariantViolated(
                 "TEST_TOKEN_CODE", f"{token} holds other code than TestUSD; start with a new chain"
             )
         if not chain.was_minted(token, mint_to):
-            selector = keccak(text="mint(address,uint256)")[:4]
-            arguments = abi_encode(["address", "uint256"], [mint_to, amount_minor])
-            chain.send(token, selector + arguments)
+            receiver = bytes.fromhex(mint_to[2:]).rjust(32, b"\0")
+            chain.send(token, _MINT_SELECTOR + receiver + amount_minor.to_bytes(32))
     return token
+
+
+def give_gas(rpc_url: str, *, to: str) -> None:
+    """Send `to` native coins for fees, unless it has some. Safe to repeat."""
+    with httpx.Client(timeout=_RECEIPT_TIMEOUT_S) as client:
+        chain = _Chain(client, rpc_url)
+        chain.require_development()
+        if int(chain.call("eth_getBalance", to, "latest"), 16) == 0:
+            chain.send(to, b"", value_wei=GAS_GIFT_WEI)
 
 
 class _Chain:
@@ -86,25 +96,23 @@ class _Chain:
         wanted = {"fromBlock": "0x0", "toBlock": "latest", "address": token, "topics": topics}
         return bool(self.call("eth_getLogs", wanted))
 
-    def send(self, to: str | None, payload: bytes) -> None:
+    def send(self, to: str | None, payload: bytes, *, value_wei: int = 0) -> None:
         """Sign as the deployer, send, have it mined, and require success."""
         base_fee_wei = int(self.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"], 16)
-        terms: dict[str, Any] = {
-            "type": 2,
-            "chainId": CHAIN_ID,
-            "nonce": int(
-                self.call("eth_getTransactionCount", self._deployer.address, "latest"), 16
-            ),
-            "gas": _GAS_LIMIT,
-            "maxFeePerGas": 2 * base_fee_wei + _TIP_WEI,
-            "maxPriorityFeePerGas": _TIP_WEI,
-            "value": 0,
-            "data": payload,
-        }
-        if to is not None:
-            terms["to"] = to_checksum_address(to)
-        signed = self._deployer.sign_transaction(terms)
-        sent = self.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+        nonce = int(self.call("eth_getTransactionCount", self._deployer.address, "latest"), 16)
+        transaction = UnsignedTransaction(
+            chain_id=CHAIN_ID,
+            nonce=nonce,
+            sender=self._deployer.address.lower(),
+            to=to or "0x",
+            value_wei=value_wei,
+            data=payload,
+            fees=FeeTerms(_GAS_LIMIT, 2 * base_fee_wei + _TIP_WEI, _TIP_WEI),
+        )
+        key = PrivateKey(self._deployer.key)
+        signature = key.sign_recoverable(unsigned_hash(transaction), hasher=None)
+        raw = sealed(transaction, signature).raw
+        sent = self.call("eth_sendRawTransaction", "0x" + raw.hex())
         self.call("evm_mine")
         deadline = time.monotonic() + _RECEIPT_TIMEOUT_S
         while (receipt := self.call("eth_getTransactionReceipt", sent)) is None:
@@ -113,3 +121,12 @@ class _Chain:
             time.sleep(0.05)
         if receipt["status"] != "0x1":
             raise InvariantViolated("TEST_TOKEN_FAILED", f"transaction {sent} reverted")
+
+
+def _two_strings(first: str, second: str) -> bytes:
+    """ABI encoding of (string, string): two offsets, then length and padded bytes of each."""
+    heads, tail = b"", b""
+    for text in (first.encode("utf-8"), second.encode("utf-8")):
+        heads += (64 + len(tail)).to_bytes(32)
+        tail += len(text).to_bytes(32) + text.ljust(-(-len(text) // 32) * 32, b"\0")
+    return heads + tail

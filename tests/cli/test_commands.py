@@ -1,0 +1,91 @@
+"""The list of commands: complete, and quick because nothing is loaded before it is needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from dotenv import dotenv_values
+
+from signer.settings import PASSPHRASE, PASSPHRASE_FILE, RPC_URLS
+from tests.support.cli import ROOT
+from treasurer.cli.main import COMMANDS, main
+from treasurer.settings import Settings
+
+
+def test_help_names_every_command() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    *_, listed = result.stdout.partition("Commands:\n")
+    lines = [line.split(maxsplit=1) for line in listed.splitlines()]
+    assert lines == [[name, sentence] for name, (_, sentence) in COMMANDS.items()]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"Usage: main {name} ")
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = CliRunner().invoke(main, ["pay"])
+    assert (result.exit_code, "No such command 'pay'" in result.output) == (2, True)
+
+
+def _loaded_by(statement: str) -> set[str]:
+    """Packages that are neither ours nor Python's after `statement`."""
+    program = f"{statement}; import sys; print(*{{m.partition('.')[0] for m in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    ours = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    return set(done.stdout.split()) - ours - sys.stdlib_module_names - {"__main__"}
+
+
+def test_help_loads_click_and_nothing_else() -> None:
+    loaded = _loaded_by("import treasurer.cli.main")
+    # What `site` loads of an environment's own .pth files is not ours to choose.
+    assert {name for name in loaded if not name.startswith("_")} == {"click"}
+
+
+def test_up_starts_its_first_part_before_it_loads_a_database_library() -> None:
+    heavy = {"sqlalchemy", "psycopg", "alembic", "web3", "eth_account", "langgraph", "fastapi"}
+    assert _loaded_by("import treasurer.cli.up") & heavy == set()
+
+
+def test_the_worker_loads_no_model_library_before_an_invoice_comes() -> None:
+    assert _loaded_by("import worker.main") & {"langgraph", "langchain_core", "openai"} == set()
+
+
+def test_the_example_names_every_setting_once() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    commented = [
+        line[2:].partition("=")[0] for line in lines if line.startswith("# ") and "=" in line
+    ]
+    named = [name for name in commented if name.isupper() and " " not in name]
+    expected = {name.upper() for name in Settings.model_fields}
+    assert sorted(named) == sorted(expected | {PASSPHRASE, PASSPHRASE_FILE, RPC_URLS})
+
+
+def test_the_example_sets_nothing(tmp_path: Path) -> None:
+    """Whoever copies it to .env as it stands gets the defaults."""
+    assert dotenv_values(ROOT / ".env.example") == {}
+    copy = tmp_path / ".env"
+    copy.write_text("RPC_URL=\nOPENAI_API_KEY=\nTREASURER_PORT=\n")
+    assert Settings(_env_file=copy) == Settings(_env_file=None)
+
+
+def test_the_defaults_in_the_example_are_the_defaults() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    written = dict(
+        line[2:].split("=", 1) for line in lines if line.startswith("# ") and "=" in line
+    )
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if default not in (None, ""):
+            assert written[name.upper()] == str(default), name
