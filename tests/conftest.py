@@ -1,6 +1,7 @@
 """Fixtures that every noun's tests share: a real database, a fresh organization, a clock."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -10,6 +11,15 @@ from tests.support.clock import ManualClock
 from tests.support.database import migrated_database, postgres_server
 from tests.support.organization import TestOrganization, create_organization
 from treasurer.db.engine import Database, DatabaseUrls, open_database
+
+
+@pytest.fixture(autouse=True)
+def usual_recursion_limit() -> None:
+    """Importing py_ecc, which web3 does, lifts the limit so far that deep input ends the process.
+
+    Document readers run in children that never import it, and the worker puts the limit back.
+    """
+    sys.setrecursionlimit(1000)
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,15 @@
 
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
-from signer.limits import DEVELOPMENT_CHAIN_ID
-from treasurer.chain.networks import NetworkProfile
 from treasurer.cli.attached import require_secrets
 from treasurer.cli.checkup import Finding, bad, good, looked_at, note
 from treasurer.settings import Settings
 
-_NOT_RUNNING = "embedded, not running: start `treasurer up`"
-_SKEW_S = 15
-"""A block may be stamped this far ahead of an honest clock."""
+NOT_RUNNING = "embedded, not running: start `treasurer up`"
 _VERSION = text("SHOW server_version")
 
 
@@ -30,9 +25,9 @@ async def look_at_services(given: Settings, found: Settings) -> list[Finding]:
 
 
 async def _database(given: Settings, found: Settings) -> Sequence[Finding]:
-    subject, where = "database", _where(given.database_url, "PostgreSQL", "DATABASE_URL")
+    subject, where = "database", where_from(given.database_url, "PostgreSQL", "DATABASE_URL")
     if found.database_url is None:
-        return [bad(subject, _NOT_RUNNING)]
+        return [bad(subject, NOT_RUNNING)]
 
     async def look() -> Sequence[Finding]:
         from treasurer.db.engine import open_database
@@ -51,9 +46,9 @@ async def _database(given: Settings, found: Settings) -> Sequence[Finding]:
 
 
 async def _redis(given: Settings, found: Settings) -> Sequence[Finding]:
-    subject, where = "cache", _where(given.redis_url, "Valkey", "REDIS_URL")
+    subject, where = "cache", where_from(given.redis_url, "Valkey", "REDIS_URL")
     if found.redis_url is None:
-        return [bad(subject, _NOT_RUNNING)]
+        return [bad(subject, NOT_RUNNING)]
     url = found.redis_url.get_secret_value()
 
     async def look() -> Sequence[Finding]:
@@ -67,98 +62,6 @@ async def _redis(given: Settings, found: Settings) -> Sequence[Finding]:
         return [good(subject, f"{where}, answers")]
 
     return await looked_at(subject, where, look)
-
-
-async def look_at_chain(
-    given: Settings, found: Settings, network: NetworkProfile
-) -> Sequence[Finding]:
-    """The node, what is pinned about its network, and the two clocks."""
-    subject, where = "chain", _where(given.rpc_url, "development chain", "RPC_URL")
-    if found.rpc_url is None:
-        return [bad(subject, _NOT_RUNNING)]
-    url = found.rpc_url.get_secret_value()
-
-    async def look() -> Sequence[Finding]:
-        from treasurer.chain.evm import EvmChain
-        from treasurer.chain.pinning import verify_network
-
-        async with EvmChain(url, network) as chain:
-            contradictions = await verify_network(chain, network)
-            if contradictions:
-                return [bad(subject, f"{where}: {entry.message}") for entry in contradictions]
-            head = await chain.head()
-        names = ", ".join(token.symbol for token in network.tokens)
-        return [
-            good(
-                subject,
-                f"{where}, answers at block {head.number} of {network.name};"
-                f" chain id, genesis and {names} are as pinned",
-            ),
-            clock_finding(network, head.timestamp, datetime.now(UTC)),
-        ]
-
-    return await looked_at(subject, where, look)
-
-
-def clock_finding(network: NetworkProfile, head_s: int, now: datetime) -> Finding:
-    """This clock against the newest block's. An idle development chain may be old."""
-    age_s = int(now.timestamp()) - head_s
-    if age_s < -_SKEW_S:
-        return bad(
-            "clock",
-            f"this clock is {-age_s} s behind the chain: deadlines would be missed; set it by NTP",
-        )
-    if network.chain_id != DEVELOPMENT_CHAIN_ID and age_s > 60 + 10 * network.block_time_s:
-        return bad(
-            "clock",
-            f"the newest block is {age_s} s old: either this clock is ahead or the node is behind",
-        )
-    return good("clock", f"in step with the chain, whose newest block is {max(0, age_s)} s old")
-
-
-async def look_at_signer(found: Settings, network: NetworkProfile) -> Sequence[Finding]:
-    """Whether the signer answers, would sign, and is kept from the other processes."""
-    subject = "signer"
-    path = found.signer_socket or found.home.signer / "signer.sock"
-    if found.signer_socket is None and not path.exists():
-        return [bad(subject, _NOT_RUNNING)]
-    where = f"at SIGNER_SOCKET {path}" if found.signer_socket else "embedded"
-
-    async def look() -> Sequence[Finding]:
-        from treasurer.chain.signer_client import SignerClient
-
-        client = SignerClient(path)
-        try:
-            status = await client.status()
-        finally:
-            await client.close()
-        findings = [good(subject, f"{where}, answers")]
-        if status.frozen_reason:
-            findings = [bad(subject, f"frozen by the {status.frozen_by}: {status.frozen_reason}")]
-        findings += [
-            bad(
-                subject,
-                f"the journal is behind the chain for {wallet.wallet}: find out who sent, then run"
-                " `python -m signer adopt`",
-            )
-            for wallet in status.wallets
-            if wallet.nonce_check == "behind" or wallet.next_nonce is None
-        ]
-        return [*findings, _isolation(status.isolated, network)]
-
-    return await looked_at(subject, where, look)
-
-
-def _isolation(isolated: bool, network: NetworkProfile) -> Finding:
-    if isolated:
-        return good("isolation", "the signer is kept from the other processes")
-    sentence = "one user runs everything here, which is no isolation"
-    if network.chain_id == DEVELOPMENT_CHAIN_ID:
-        return note("isolation", f"{sentence}: the signer signs for the development chain only")
-    return bad(
-        "isolation",
-        f"{sentence}: the signer will not sign for {network.name}; run it as a user of its own",
-    )
 
 
 async def _mail(found: Settings) -> Sequence[Finding]:
@@ -206,7 +109,8 @@ async def _model(found: Settings) -> Sequence[Finding]:
     return await looked_at("model", f"{found.openai_model} at {host}", look)
 
 
-def _where(given: object, what: str, variable: str) -> str:
+def where_from(given: object, what: str, variable: str) -> str:
+    """Whether a part is the operator's or ours, in words."""
     return f"given by {variable}" if given is not None else f"embedded {what}"
 
 

@@ -41,12 +41,8 @@ def doctor(as_json: bool) -> None:
 async def _examined(given: "Settings") -> "list[Finding]":
     """Everything that can be looked at, given what runs and what is set up."""
     from treasurer.cli.checkup import bad, look_at_machine, looked_at
-    from treasurer.cli.checkup_services import (
-        listens,
-        look_at_chain,
-        look_at_services,
-        look_at_signer,
-    )
+    from treasurer.cli.checkup_chain import look_at_chain, look_at_signer
+    from treasurer.cli.checkup_services import listens, look_at_services
     from treasurer.cli.installation import network_of
     from treasurer.cli.own_organization import own_organization
     from treasurer.cli.running import running_settings

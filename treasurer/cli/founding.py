@@ -8,17 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from signer.home import create_home
-from signer.keys import secret_address
-from signer.limits import Destination, Limits, TokenLimit, parse_limits
-from signer.settings import Home
-from treasurer.bootstrap import WEI_PER_GWEI, Core, open_core
+from treasurer.bootstrap import Core, open_core
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.pinning import require_network
 from treasurer.cli.answers import Answers, Person
 from treasurer.cli.installation import Installation
 from treasurer.cli.network_file import write_network
 from treasurer.cli.own_organization import remember_organization
+from treasurer.cli.signer_folder import make_signer_folder, wallet_to_use
 from treasurer.identity.model import User
 from treasurer.identity.organizations import (
     NewOrganization,
@@ -29,7 +26,6 @@ from treasurer.identity.store import users_with_roles
 from treasurer.kernel.errors import Conflict, InvalidInput, NotFound
 from treasurer.kernel.organization import Permission, Role
 from treasurer.payees.csv_import import RowReport
-from treasurer.payees.model import chain_address
 from treasurer.payments import wallets
 from treasurer.payments.enrolment import WalletEnrolment
 from treasurer.settings import Settings
@@ -56,14 +52,14 @@ def found(
     settings = installation.settings
     if settings.rpc_url is None:
         raise InvalidInput("RPC_URL_MISSING", f"set RPC_URL to a node of {answers.network.name}")
-    wallet = _wallet(settings, answers)
+    wallet = wallet_to_use(settings, answers)
     if answers.on_development_chain:
         _furnish(settings.rpc_url.get_secret_value(), answers, wallet)
     nonce = asyncio.run(_look_at_chain(settings, answers, wallet))
     say(f"the node serves {answers.network.name} and its tokens are as pinned")
     write_network(settings, answers.network_text)
     if answers.key is not None:
-        _make_signer(settings, answers, wallet, nonce)
+        make_signer_folder(settings, answers, wallet, nonce)
         say(f"the key of {wallet} is encrypted in {settings.home.signer / 'keys'}")
     # The books open with what the wallet holds when it is enrolled.
     while (empty := asyncio.run(_nothing_of(settings, answers, wallet))) and await_funds(
@@ -71,31 +67,6 @@ def found(
     ):
         continue
     return asyncio.run(_found_organization(settings, answers, wallet, say))
-
-
-def wallet_of_signer(settings: Settings) -> str | None:
-    """The wallet of the signer's folder, if that stands already."""
-    home = Home(settings.home.signer)
-    if not home.journal.exists():
-        return None
-    limits = parse_limits(home.limits.read_text(encoding="utf-8"))
-    return limits.wallets[0]
-
-
-def _wallet(settings: Settings, answers: Answers) -> str:
-    """Raise Conflict when a key was named and the signer's folder holds another."""
-    present = wallet_of_signer(settings)
-    if answers.key is None:
-        assert present is not None
-        return present
-    wallet = secret_address(answers.key.secret)
-    if present is not None:
-        raise Conflict(
-            "SIGNER_HOME_EXISTS",
-            f"{settings.home.signer} holds the key of {present} already: leave the key out to go on"
-            " with it, or set TREASURER_HOME to another folder",
-        )
-    return wallet
 
 
 def _furnish(rpc_url: str, answers: Answers, wallet: str) -> None:
@@ -126,48 +97,6 @@ async def _nothing_of(settings: Settings, answers: Answers, wallet: str) -> list
         for token in network.tokens:
             (held[token.symbol],) = await chain.token_balances(token.address, [wallet])
     return [symbol for symbol, amount in held.items() if amount == 0]
-
-
-def _make_signer(settings: Settings, answers: Answers, wallet: str, nonce: int) -> None:
-    assert answers.key is not None
-    network = answers.network
-    limits = Limits(
-        chain_ids=(network.chain_id,),
-        wallets=(wallet,),
-        max_fee_per_gas_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
-        max_gas_limit=settings.gas_limit,
-        tokens=tuple(
-            TokenLimit(
-                chain_id=network.chain_id,
-                address=token.address,
-                symbol=token.symbol,
-                decimals=token.decimals,
-                per_transaction_minor=answers.caps[token.symbol].per_transaction_minor,
-                rolling_24h_minor=answers.caps[token.symbol].rolling_24h_minor,
-            )
-            for token in network.tokens
-        ),
-        destinations=_destinations(answers) if answers.enroll_payees else (),
-    )
-    create_home(
-        settings.home.signer,
-        private_keys=[answers.key.secret],
-        limits=limits,
-        passphrase=answers.key.passphrase,
-        next_nonces={(network.chain_id, wallet): nonce},
-    )
-
-
-def _destinations(answers: Answers) -> tuple[Destination, ...]:
-    """The payees' addresses on this network, as the file names them."""
-    chain_id = str(answers.network.chain_id)
-    return tuple(
-        Destination(
-            answers.network.chain_id, chain_address(row.values["address"]), row.values["name"]
-        )
-        for row in answers.payees
-        if row.values.get("chain_id", "").strip() == chain_id
-    )
 
 
 async def _found_organization(

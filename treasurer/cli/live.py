@@ -7,6 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from treasurer.bootstrap import Core
+    from treasurer.cash.model import Overview
     from treasurer.identity.model import User
 
 
@@ -38,7 +39,7 @@ async def _turn(email: str, *, live: bool) -> None:
             click.echo(f"{name} is {mode} already")
             return
         if live:
-            await _confirm(core, user, name)
+            _confirm(core, user, name, overview)
         await set_live(core.database, user, live=live, now=core.clock(), new_id=core.new_id)
         click.echo(f"{name} is {mode} now, by {user.name}")
 
@@ -52,11 +53,10 @@ def _require_administrator(user: "User") -> None:
         raise NotPermitted("HUMAN_REQUIRED", "a person turns signing on or off, never a program")
 
 
-async def _confirm(core: "Core", user: "User", name: str) -> None:
+def _confirm(core: "Core", user: "User", name: str, overview: "Overview") -> None:
     """Say what will happen and ask; abort unless the answer is yes."""
     from treasurer.kernel.money import format_minor
 
-    overview = await core.cash.overview(user.principal)
     held = " and ".join(
         format_minor(balance.posted_minor, balance.asset) for balance in overview.balances
     )

@@ -9,11 +9,11 @@ from policy.policy_set import PolicySet
 from signer.limits import DEVELOPMENT_CHAIN_ID
 from treasurer.chain.networks import NetworkProfile
 from treasurer.cli.answers import UNKNOWN, Answers, WalletKey, burn_of, currency_of, require_fit
-from treasurer.cli.founding import wallet_of_signer
 from treasurer.cli.key_files import imported_secret, new_secret
 from treasurer.cli.own_organization import own_organization
 from treasurer.cli.passphrase import new_passphrase, present_passphrase
 from treasurer.cli.questions import Questioner, ask_caps, ask_network, ask_people, ask_policy
+from treasurer.cli.signer_folder import wallet_of_signer
 from treasurer.embedded.directory import is_locked
 from treasurer.identity.model import require_name
 from treasurer.kernel.errors import Conflict, InvalidInput, NotFound
