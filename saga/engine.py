@@ -31,7 +31,7 @@ class Pump:
     """Advances all organizations' transfers. Any number of pumps may run beside each other."""
 
     def __init__(
-        self, context: SagaContext, signer: SignerClient, *, batch: int = 200, width: int = 4
+        self, context: SagaContext, signer: SignerClient, *, batch: int = 500, width: int = 4
     ) -> None:
         """`batch` rows are claimed a pass; `width` organizations advance beside each other."""
         self._context = context

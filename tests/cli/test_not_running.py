@@ -13,8 +13,8 @@ from tests.support.cli import Place, init_arguments
 from tests.support.clock import START
 from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
 from treasurer.cli.checkup import State
+from treasurer.cli.checkup_chain import clock_finding
 from treasurer.cli.checkup_organization import people_findings
-from treasurer.cli.checkup_services import clock_finding
 from treasurer.identity.model import User, UserState
 from treasurer.kernel.ids import OrganizationId, UserId
 from treasurer.kernel.organization import PrincipalKind, Role
