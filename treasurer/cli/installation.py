@@ -5,7 +5,7 @@ Must never replace a part that the settings name, and never hand the superuser's
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from signer.settings import PASSPHRASE, PASSPHRASE_FILE, RPC_URLS
-from treasurer.cli.running import publish_running, withdraw_running
 from treasurer.embedded.devchain.launch import await_devchain, spawn_devchain
 from treasurer.embedded.directory import DataFolder, lock_folder, open_data_folder
 from treasurer.embedded.postgres import start_postgres
@@ -43,8 +42,7 @@ class Installation:
 
     def run(self, name: str, *arguments: str) -> Child:
         """Start one of our own processes with the installation's settings in its environment."""
-        outer = outer_environment(without=_SIGNER_ONLY | _OURS)
-        return self._start(name, arguments, outer | process_environment(self.settings))
+        return start_ours(self.folder, self.children, self.settings, name, *arguments)
 
     def run_signer(self, network: "NetworkProfile", passphrase: str | None) -> Child:
         """Start the signer, which learns its passphrase and the node to check its journal by.
@@ -57,28 +55,43 @@ class Installation:
         if self.settings.rpc_url is not None:
             url = self.settings.rpc_url.get_secret_value()
             environment.setdefault(RPC_URLS, f"{network.chain_id}={url}")
-        home = str(self.settings.home.signer)
-        return self._start("signer", ("signer", "--home", home), environment)
+        # What a killed one left would be taken for this one's.
+        (self.settings.home.signer / "signer.sock").unlink(missing_ok=True)
+        arguments = ("signer", "--home", str(self.settings.home.signer))
+        return self.children.start(_python(self.folder, "signer", arguments, environment))
 
-    def _start(self, name: str, arguments: tuple[str, ...], environment: dict[str, str]) -> Child:
-        return self.children.start(
-            Command(
-                name=name,
-                arguments=(sys.executable, "-m", *arguments),
-                log=self.folder.log(name),
-                environment=environment,
-            )
-        )
+
+def start_ours(
+    folder: DataFolder, children: Children, settings: Settings, name: str, *arguments: str
+) -> Child:
+    """Start one of our own processes with `settings`, and nothing of the signer's, as variables."""
+    outer = outer_environment(without=_SIGNER_ONLY | _OURS)
+    environment = outer | process_environment(settings)
+    return children.start(_python(folder, name, arguments, environment))
+
+
+def _python(
+    folder: DataFolder, name: str, arguments: tuple[str, ...], environment: Mapping[str, str]
+) -> Command:
+    return Command(
+        name=name,
+        arguments=(sys.executable, "-m", *arguments),
+        log=folder.log(name),
+        environment=environment,
+    )
 
 
 @contextmanager
 def start_installation(
-    settings: Settings, *, development_chain: bool = True
+    settings: Settings,
+    *,
+    development_chain: bool = True,
+    meanwhile: Callable[[DataFolder, Children], None] = lambda _folder, _children: None,
 ) -> Iterator[Installation]:
     """Lock the folder, start what the settings leave to us, bring the schema up; stop all at the end.
 
-    Without `development_chain` there is no node but a given one. Raises Conflict when another process
-    holds the folder.
+    Without `development_chain` there is no node but a given one. `meanwhile` may start processes that
+    wait for the parts. Raises Conflict when another process holds the folder.
     """
     folder = open_data_folder(settings.treasurer_home)
     with lock_folder(folder.root, patience_s=10.0), Children() as children:
@@ -91,6 +104,8 @@ def start_installation(
         superuser_dsn = None
         if settings.database_url is None:
             superuser_dsn = start_postgres(folder, children).dsn
+        # Not sooner: what is small and waited for would queue behind what is large.
+        meanwhile(folder, children)
         # Imported here, because nothing above should wait for the database's libraries.
         from treasurer.cli.schema import bring_up, without_owner
 
@@ -98,12 +113,7 @@ def start_installation(
         update["database_url"] = SecretStr(without_owner(urls))
         if chain is not None:
             update["rpc_url"] = SecretStr(await_devchain(folder, chain).url)
-        started = settings.model_copy(update=update)
-        publish_running(settings, started)
-        try:
-            yield Installation(folder, children, started, urls)
-        finally:
-            withdraw_running(started)
+        yield Installation(folder, children, settings.model_copy(update=update), urls)
 
 
 def network_of(settings: Settings) -> "NetworkProfile | None":

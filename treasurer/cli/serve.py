@@ -6,16 +6,18 @@ from treasurer.cli.loading import loading
 
 
 @click.command()
-def serve() -> None:
+@click.option("--await-up", is_flag=True, hidden=True, help="Load, then wait for our `up`.")
+def serve(await_up: bool) -> None:
     """Serve the API and the dashboard until SIGTERM."""
     with loading():
         import uvicorn
 
         from treasurer.cli.logs import configure_logs
+        from treasurer.cli.running import await_running
         from treasurer.cli.web import build_app
         from treasurer.settings import Settings
 
-        settings = Settings()
+        settings = await_running(Settings()) if await_up else Settings()
         configure_logs(settings.log_level)
         config = uvicorn.Config(
             build_app(settings),

@@ -6,22 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from treasurer.cli.installation import (
     Installation,
-    await_file,
-    await_http,
     network_of,
     require_free_port,
     start_installation,
 )
 from treasurer.cli.loading import loading
 from treasurer.cli.own_organization import DEMONSTRATION, own_organization
+from treasurer.cli.own_processes import OwnProcesses
 from treasurer.cli.passphrase import passphrase_to_start
+from treasurer.cli.running import withdraw_running
 from treasurer.kernel.errors import Conflict, InvalidInput
 from treasurer.settings import Settings
 
@@ -59,7 +58,10 @@ def up(demo: bool) -> None:
 
 @contextmanager
 def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> Iterator[Running]:
-    """Start all parts and wait until they serve; stop them when left."""
+    """Start all parts and wait until they serve; stop them when left.
+
+    Whatever can be refused is refused before anything is started.
+    """
     require_free_port(settings)
     network = network_of(settings)
     if network is None and not demo:
@@ -72,46 +74,25 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
     with ExitStack() as parts:
         with loading():
             say("starting database, cache and chain …")
-            installation = parts.enter_context(start_installation(settings))
-            link = _start_ours(installation, passphrase, demo=demo, say=say)
+            ours = OwnProcesses(settings)
+            installation = parts.enter_context(start_installation(settings, meanwhile=ours.load))
+            parts.callback(withdraw_running, installation.settings)
+            if demo:
+                _prepare_demonstration(installation)
+            network = network_of(installation.settings)
+            assert network is not None
+            say("starting signer, worker and API …")
+            ours.go(installation, network, passphrase)
+            # The organization is made while they start.
+            link = asyncio.run(_seed(installation.settings)) if demo else None
+            ours.wait(installation.settings)
         yield Running(installation, link)
 
 
-def _start_ours(
-    installation: Installation, passphrase: str | None, *, demo: bool, say: Callable[[str], None]
-) -> str | None:
-    """Start our own processes and wait for them; the answer is the demonstration's login link."""
-    if demo:
-        from treasurer.cli.demonstration import prepare_network
+def _prepare_demonstration(installation: Installation) -> None:
+    from treasurer.cli.demonstration import prepare_network
 
-        prepare_network(installation.settings)
-    network = network_of(installation.settings)
-    assert network is not None
-    say("starting signer, worker and API …")
-    waits = _start_processes(installation, network, passphrase)
-    # The organization is made while they load.
-    link = asyncio.run(_seed(installation.settings)) if demo else None
-    for wait in waits:
-        wait()
-    return link
-
-
-def _start_processes(
-    installation: Installation, network: "NetworkProfile", passphrase: str | None
-) -> list[Callable[[], None]]:
-    """Start what is ours; the answer waits for each to be ready, the quickest first."""
-    settings = installation.settings
-    waits: list[Callable[[], None]] = []
-    if settings.signer_socket is None:
-        signer = installation.run_signer(network, passphrase)
-        waits.append(partial(await_file, signer, settings.home.signer / "signer.sock"))
-    ready = installation.folder.root / "worker.ready"
-    ready.unlink(missing_ok=True)
-    worker = installation.run("worker", "treasurer.cli", "worker", "--ready-file", str(ready))
-    api = installation.run("api", "treasurer.cli", "serve")
-    waits.append(partial(await_http, api, settings.treasurer_host, settings.treasurer_port))
-    waits.append(partial(await_file, worker, ready))
-    return waits
+    prepare_network(installation.settings)
 
 
 def _require_demonstration(settings: Settings) -> None:

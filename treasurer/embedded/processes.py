@@ -153,6 +153,11 @@ class Children:
         child.stop()
         self._started.remove(child)
 
+    def stop_sooner(self, child: Child) -> None:
+        """Stop `child` before all that have been started until now: it has come to need them."""
+        self._started.remove(child)
+        self._started.append(child)
+
     def stop(self) -> None:
         """Stop all, last started first, so that nothing loses what it still needs."""
         while self._started:
