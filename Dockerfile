@@ -5,14 +5,14 @@ FROM python:3.11-slim-bookworm AS environment
 WORKDIR /build
 COPY requirements-base.lock ./
 RUN python -m venv /opt/venv \
- && /opt/venv/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements-base.lock
+ && /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps --require-hashes -r requirements-base.lock
 
 # The build backend comes from the development lock, so that nothing is fetched without its hash.
 FROM python:3.11-slim-bookworm AS wheel
 WORKDIR /build
 COPY requirements.lock ./
 RUN python -m venv /opt/tools \
- && /opt/tools/bin/pip install --no-cache-dir --no-compile --require-hashes -r requirements.lock
+ && /opt/tools/bin/pip install --no-cache-dir --no-compile --no-deps --require-hashes -r requirements.lock
 COPY . .
 RUN /opt/tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel .
 

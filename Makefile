@@ -3,7 +3,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 OURS := agents api contracts dashboard policy prompts saga signer tools treasurer worker
 UV_COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --generate-hashes --universal \
-	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check bench lock contracts screenshots clean
@@ -14,7 +14,7 @@ help: ## list the targets
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "setting up $(VENV) from requirements.lock …"
 	@python3 -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@# Compiled once, on all cores: otherwise every process would compile what it imports.
 	@$(PY) -m compileall -q -j 0 $(VENV)/lib $(OURS) > /dev/null 2>&1 || true
@@ -46,7 +46,7 @@ lock: ## renew the lock files (hashes, no addresses)
 
 .venv-bench/.installed: requirements-bench.lock
 	@python3 -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-bench.lock
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-bench.lock
 	@.venv-bench/bin/python -m compileall -q -j 0 .venv-bench/lib $(OURS) > /dev/null 2>&1 || true
 	@touch $@
 
