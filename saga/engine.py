@@ -104,7 +104,7 @@ class Pump:
         leased, moved = claimed, 0
         state: TransferState | None = first
         try:
-            async with self._context.database.unit(leased.organization_id) as connection:
+            async with self._context.database.sets(leased.organization_id) as connection:
                 transfers = await store.load(connection, leased, first)
             while state is not None and transfers and state in self._steps:
                 step, following = self._steps[state]

@@ -50,7 +50,7 @@ async def book(context: SagaContext, leased: Leased, finals: Sequence[Final]) ->
     if not finals:
         return []
     organization_id = leased.organization_id
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         mine = await _take(context, connection, leased, finals)
         payment_ids = [item.payment_id for final in mine for item in final.transfer.items]
         # The order that all writers keep: payments, invoices, budget, balances.

@@ -26,7 +26,7 @@ async def broadcast(
 ) -> list[Transfer]:
     """Send the stored bytes for the first time; return those that may now be out."""
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SIGNED, now)
         held = leased.only(checked.reasons)
         if held.fences:
@@ -47,7 +47,7 @@ async def broadcast(
 
 async def send_again(context: SagaContext, leased: Leased, ids: Sequence[TransferId]) -> None:
     """Give the provider the same bytes once more: it may have lost them, and they cannot pay twice."""
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         raws = await attempt_store.newest_raw(connection, leased.organization_id, ids)
     outcomes = await context.chain.broadcast_many([raws[id_] for id_ in ids])
     for transfer_id, outcome in zip(ids, outcomes, strict=True):
@@ -63,7 +63,7 @@ async def _record_outcomes(
     organization_id, now = leased.organization_id, context.clock()
     out = {t.id: o for t, o in zip(transfers, outcomes, strict=True) if o not in _NOT_OUT}
     kept_back = [t.id for t in transfers if t.id not in out]
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         moved = await store.advance(
             connection,
             leased.only(out),

@@ -21,7 +21,7 @@ async def include(
 ) -> list[Transfer]:
     """Look up all own hashes of every slot; return the transfers found in a block."""
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         own = await attempt_store.hashes(connection, organization_id, [t.id for t in transfers])
     hashes = [(id_, hash_) for id_, found in own.items() for hash_ in found]
     try:
@@ -53,7 +53,7 @@ async def _persist(
     if not mined:
         return []
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         blocks = {id_: (r.block_number, r.block_hash) for id_, r in mined.items()}
         moved = await store.include(connection, leased, blocks, now + context.pace.poll)
         ours = [transfer for transfer in transfers if transfer.id in moved]
@@ -78,7 +78,7 @@ def _block(receipt: Receipt) -> dict[str, str | int]:
 async def _look_again(context: SagaContext, leased: Leased, reason: str) -> None:
     if not leased.fences:
         return
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         await store.delay(
             connection, leased, next_at=context.clock() + context.pace.poll, reason=reason
         )

@@ -49,7 +49,7 @@ async def reserve(
     """Decide due payments again, bindingly, and hold their money; return the new transfers."""
     prices = await _prices(context, organization_id)
     fees = await _fee_terms(context)
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         now = context.clock()
         due = await payments.lock_due(connection, organization_id, ids, now)
         if not due:
@@ -290,7 +290,7 @@ async def _write(
 
 async def _prices(context: SagaContext, organization_id: OrganizationId) -> Mapping[str, Price]:
     """Prices of all rail tokens, read before any lock: no transaction spans a provider's call."""
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         currency = await spending.reporting_currency(connection, organization_id)
     found = {
         token.asset.symbol: await context.prices.price(token.asset.symbol, currency)

@@ -28,7 +28,7 @@ async def settle(
 ) -> list[Transfer]:
     """Settle what is final; return the transfers that ended."""
     organization_id, ids = leased.organization_id, [transfer.id for transfer in transfers]
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         hashes = await attempt_store.hashes(connection, organization_id, ids)
     try:
         ready, vanished, waiting = await _look(context, transfers, hashes)
@@ -120,7 +120,7 @@ async def _wait(
 ) -> None:
     if not ids:
         return
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         await store.delay(
             connection, leased.only(ids), next_at=context.clock() + context.pace.poll, reason=reason
         )
@@ -135,7 +135,7 @@ async def _back_to_broadcast(
     if not vanished:
         return
     now = context.clock()
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         moved = await store.advance(
             connection,
             leased.only(vanished),

@@ -33,7 +33,7 @@ async def sign(
 ) -> list[Transfer]:
     """Have the slots signed and persist the bytes; return those signed."""
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
     ready = [transfer for transfer in transfers if transfer.id in checked.clear]
     await _delay(context, leased, checked.reasons)
@@ -95,7 +95,7 @@ async def _persist(
     if not signed:
         return []
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         moved = await store.advance(
             connection,
             leased.only(signed),
@@ -125,7 +125,7 @@ async def _delay(context: SagaContext, leased: Leased, reasons: Mapping[Transfer
         by_reason[reason].append(transfer_id)
     if not by_reason:
         return
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         for reason, ids in by_reason.items():
             next_at = context.clock() + context.pace.retry
             await store.delay(connection, leased.only(ids), next_at=next_at, reason=reason)

@@ -24,7 +24,7 @@ async def slot(
 ) -> list[Transfer]:
     """Give every reserved transfer its nonce and full unsigned intent; return those slotted."""
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         ours = leased.only(await store.lock(connection, leased, TransferState.RESERVED))
         checked = await conditions.check(connection, ours, TransferState.RESERVED, now)
         if checked.dry_run:
