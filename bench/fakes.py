@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from treasurer.chain.port import BlockRef, BlockSelector, BroadcastOutcome, FeeQuote, Log, Receipt
-from treasurer.chain.signer_client import SignedAttempt, SignRequest
+from treasurer.chain.signer_client import SignedAttempt
 from treasurer.chain.tokens import TRANSFER_TOPIC
+from treasurer.kernel.calldata import transfer_calldata
 from treasurer.kernel.digest import digest
 from treasurer.kernel.order import ExecutionOrder
-from treasurer.kernel.transaction import transfer_calldata
+from treasurer.kernel.signing import SignPayment
 
 GAS_USED = 34_056
 GAS_PRICE_WEI = 10**9
@@ -112,11 +113,12 @@ class FakeSigner:
             digest_end=f',"to":"{order.token}","value_wei":"0"}}',
         )
 
-    async def sign(self, requests: Sequence[SignRequest]) -> list[SignedAttempt]:
+    async def sign(self, requests: Sequence[SignPayment]) -> list[SignedAttempt]:
         return [self._sign(request) for request in requests]
 
-    def _sign(self, request: SignRequest) -> SignedAttempt:
-        call = self._calls[request.order]
+    def _sign(self, request: SignPayment) -> SignedAttempt:
+        (order,) = request.orders
+        call = self._calls[order]
         slot = f'{request.nonce},"sender":"{request.sender}"'
         content = f"{call.digest_start}{slot}{call.digest_end}".encode()
         # As long as a real signed token transfer.

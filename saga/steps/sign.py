@@ -19,10 +19,10 @@ from treasurer.chain.signer_client import (
     SignedAttempt,
     SignerClient,
     SignerRefusal,
-    SignRequest,
 )
 from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient
 from treasurer.kernel.ids import TransferId
+from treasurer.kernel.signing import SignPayment
 
 FIRST_ATTEMPT = 1
 log = structlog.get_logger("saga.sign")
@@ -50,10 +50,10 @@ async def sign(
     return await _persist(context, leased, ready, signed)
 
 
-def _request(transfer: Transfer) -> SignRequest:
+def _request(transfer: Transfer) -> SignPayment:
     nonce, _ = transfer.slot
-    return SignRequest(
-        order=transfer.order_bytes,
+    return SignPayment(
+        orders=(transfer.order_bytes,),
         sender=transfer.sender,
         nonce=nonce,
         attempt=FIRST_ATTEMPT,
