@@ -4,6 +4,7 @@ Every write names the fence that the caller claimed with; a worker that was stop
 finds its rows gone and changes nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from treasurer.kernel.transaction import FeeTerms
 
 _LEASED = text("""
     SELECT t.id, t.organization_id, t.wallet_id, t.chain_id, t.sender, t.token, t.state,
-        t.order_bytes, t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
+        t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
         t.max_priority_fee_per_gas_wei, t.call_digest, t.block_number, t.block_hash, t.tries,
         t.sent_at, t.created_at, i.payment_id, i.recipient, i.amount_minor,
         i.reporting_amount_minor, i.order_digest
@@ -39,16 +40,14 @@ _LOCK_LEASED = text("""
 """)
 _INSERT = text("""
     INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, state,
-        order_bytes, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at,
-        created_at)
+        gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at, created_at)
     SELECT :organization_id, t.id, t.wallet_id, t.chain_id, t.sender, t.token, 'reserved',
-        t.order_bytes, t.gas_limit, t.max_fee, t.priority_fee, :now, :now
+        t.gas_limit, t.max_fee, t.priority_fee, :now, :now
     FROM unnest(CAST(:ids AS uuid[]), CAST(:wallets AS uuid[]), CAST(:chains AS bigint[]),
-                CAST(:senders AS text[]), CAST(:tokens AS text[]), CAST(:orders AS bytea[]),
+                CAST(:senders AS text[]), CAST(:tokens AS text[]),
                 CAST(:gas_limits AS bigint[]), CAST(:max_fees AS numeric[]),
                 CAST(:priority_fees AS numeric[]))
-         AS t (id, wallet_id, chain_id, sender, token, order_bytes, gas_limit, max_fee,
-               priority_fee)
+         AS t (id, wallet_id, chain_id, sender, token, gas_limit, max_fee, priority_fee)
 """)
 _INSERT_ITEMS = text("""
     INSERT INTO transfer_items (organization_id, transfer_id, position, payment_id, recipient,
@@ -61,6 +60,12 @@ _INSERT_ITEMS = text("""
                 CAST(:digests AS bytea[]), CAST(:chains AS bigint[]))
          AS i (transfer_id, position, payment_id, recipient, amount, reporting_amount, digest,
                chain_id)
+""")
+_ORDERS = text("""
+    SELECT i.transfer_id, p.order_bytes FROM transfer_items i
+    JOIN payments p ON p.organization_id = :organization_id AND p.id = i.payment_id
+    WHERE i.organization_id = :organization_id AND i.transfer_id = ANY(:ids)
+    ORDER BY i.transfer_id, i.position
 """)
 _SLOT = text("""
     UPDATE transfers t SET state = 'slotted', nonce = s.nonce, call_digest = s.call_digest,
@@ -146,7 +151,6 @@ async def insert(
             "chains": [transfer.chain_id for transfer in transfers],
             "senders": [transfer.sender for transfer in transfers],
             "tokens": [transfer.token for transfer in transfers],
-            "orders": [transfer.order_bytes for transfer in transfers],
             "gas_limits": [transfer.fees.gas_limit for transfer in transfers],
             "max_fees": [transfer.fees.max_fee_per_gas_wei for transfer in transfers],
             "priority_fees": [t.fees.max_priority_fee_per_gas_wei for t in transfers],
@@ -171,6 +175,17 @@ async def insert(
             "chains": [transfer.chain_id for transfer, _, _ in items],
         },
     )
+
+
+async def orders(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
+) -> dict[TransferId, list[bytes]]:
+    """The approved bytes of each transfer's payments, in the order of its items."""
+    rows = await connection.execute(_ORDERS, {"organization_id": organization_id, "ids": list(ids)})
+    found: dict[TransferId, list[bytes]] = defaultdict(list)
+    for row in rows:
+        found[TransferId(row[0])].append(bytes(row[1]))
+    return found
 
 
 async def slot(
@@ -299,7 +314,6 @@ def _transfer(row: Row[Any], items: tuple[TransferItem, ...]) -> Transfer:
         sender=row.sender,
         token=row.token,
         state=TransferState(row.state),
-        order_bytes=bytes(row.order_bytes),
         nonce=row.nonce,
         fees=FeeTerms(
             gas_limit=row.gas_limit,

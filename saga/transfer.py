@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from treasurer.kernel.calldata import transfer_calldata
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
-from treasurer.kernel.order import parse_order
-from treasurer.kernel.transaction import FeeTerms, payment_transaction
+from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
 
 MAX_IN_FLIGHT = 16
 """Live transfers a wallet: more would all wait behind one that is stuck."""
@@ -59,7 +59,7 @@ class TransferItem:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One nonce slot of one wallet, and what it carries. `order_bytes` are the approved ones."""
+    """One nonce slot of one wallet, and what it carries. The orders stand with the payments."""
 
     id: TransferId
     organization_id: OrganizationId
@@ -68,7 +68,6 @@ class Transfer:
     sender: str
     token: str
     state: TransferState
-    order_bytes: bytes
     nonce: int | None
     fees: FeeTerms
     call_digest: bytes | None
@@ -80,9 +79,20 @@ class Transfer:
     items: tuple[TransferItem, ...]
 
     def in_slot(self, nonce: int) -> "Transfer":
-        """The same transfer in the slot `nonce`, with the digest of the call its order dictates."""
-        order = parse_order(self.order_bytes)
-        call = payment_transaction(order, sender=self.sender, nonce=nonce, fees=self.fees)
+        """The same transfer in the slot `nonce`, with the digest of the call that its items dictate.
+
+        The signer builds the call from the orders by itself, and both digests have to agree.
+        """
+        (item,) = self.items
+        call = UnsignedTransaction(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            sender=self.sender,
+            to=self.token,
+            value_wei=0,
+            data=transfer_calldata(item.recipient, item.amount_minor),
+            fees=self.fees,
+        )
         return replace(self, state=TransferState.SLOTTED, nonce=nonce, call_digest=call.call_digest)
 
     @property

@@ -11,7 +11,6 @@ import structlog
 from saga import attempts as attempt_store
 from saga import conditions, store
 from saga.context import SagaContext
-from saga.journal import record
 from saga.leases import Leased
 from saga.transfer import Transfer, TransferState
 from treasurer.chain.port import BroadcastOutcome
@@ -73,13 +72,6 @@ async def _record_outcomes(
             now,
         )
         ours = [transfer for transfer in transfers if transfer.id in moved]
-        await record(
-            context,
-            connection,
-            organization_id,
-            "transfer.broadcast",
-            [(transfer, {"answer": out[transfer.id].value}) for transfer in ours],
-        )
         if kept_back:
             await store.delay(
                 connection,

@@ -173,7 +173,6 @@ class _Desk:
                 sender=wallet.address,
                 token=candidate.order.token,
                 state=TransferState.RESERVED,
-                order_bytes=candidate.payment.order_bytes,
                 nonce=None,
                 fees=self._fees,
                 call_digest=None,

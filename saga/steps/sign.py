@@ -20,6 +20,7 @@ from treasurer.chain.signer_client import (
     SignerClient,
     SignerRefusal,
 )
+from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient
 from treasurer.kernel.ids import TransferId
 from treasurer.kernel.signing import SignPayment
@@ -35,12 +36,13 @@ async def sign(
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
+        orders = await store.orders(connection, organization_id, sorted(checked.clear))
     ready = [transfer for transfer in transfers if transfer.id in checked.clear]
     await _delay(context, leased, checked.reasons)
     if not ready:
         return []
     try:
-        answers = await signer.sign([_request(transfer) for transfer in ready])
+        answers = await signer.sign([_request(t, orders[t.id]) for t in ready])
     except (Transient, OutcomeUnknown) as error:
         await _delay(context, leased, {transfer.id: error.message for transfer in ready})
         return []
@@ -50,10 +52,12 @@ async def sign(
     return await _persist(context, leased, ready, signed)
 
 
-def _request(transfer: Transfer) -> SignPayment:
+def _request(transfer: Transfer, orders: Sequence[bytes]) -> SignPayment:
     nonce, _ = transfer.slot
+    if [digest(order) for order in orders] != [item.order_digest for item in transfer.items]:
+        raise InvariantViolated("ORDER_CHANGED", f"an order of transfer {transfer.id} was changed")
     return SignPayment(
-        orders=(transfer.order_bytes,),
+        orders=tuple(orders),
         sender=transfer.sender,
         nonce=nonce,
         attempt=FIRST_ATTEMPT,
@@ -110,13 +114,19 @@ async def _persist(
             connection,
             organization_id,
             "transfer.signed",
-            [
-                (transfer, {"transaction_hash": signed[transfer.id].transaction_hash.hex()})
-                for transfer in ours
-            ],
+            [(transfer, _signature(transfer, signed[transfer.id])) for transfer in ours],
         )
     context.failpoint("sign.committed")
     return ours
+
+
+def _signature(transfer: Transfer, attempt: Attempt) -> dict[str, str | int]:
+    nonce, call_digest = transfer.slot
+    return {
+        "nonce": nonce,
+        "call_digest": call_digest.hex(),
+        "transaction_hash": attempt.transaction_hash.hex(),
+    }
 
 
 async def _delay(context: SagaContext, leased: Leased, reasons: Mapping[TransferId, str]) -> None:

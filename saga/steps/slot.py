@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga import conditions, store
 from saga.context import SagaContext
-from saga.journal import record
 from saga.leases import Leased
 from saga.steps.void import void_reserved
 from saga.transfer import Transfer, TransferState
@@ -62,16 +61,4 @@ async def _give_nonces(
         for transfer, nonce in zip(group, nonces[wallet_id], strict=True)
     ]
     await store.slot(connection, organization_id, slotted, now)
-    await record(
-        context,
-        connection,
-        organization_id,
-        "transfer.slotted",
-        [(transfer, _intent(transfer)) for transfer in slotted],
-    )
     return slotted
-
-
-def _intent(transfer: Transfer) -> dict[str, str | int]:
-    nonce, call_digest = transfer.slot
-    return {"nonce": nonce, "call_digest": call_digest.hex()}

@@ -18,7 +18,7 @@ _DEFER = text("""
         FROM unnest(CAST(:arguments AS jsonb[])) AS a (args))))
 """)
 
-JobArgument = str | int | bool | None
+JobArgument = str | int | bool | Sequence[str] | None
 
 
 class JobQueue:
