@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from contracts.artifacts import load_artifact
-from tests.support.chain import LAUNCHERS, development_profile, mine
+from tests.support.chain import LAUNCHERS, NODES, development_profile, mine
 from tests.support.embedded import GWEI, address, signed, token_transfer
 from treasurer.chain.errors import CallReverted, NotAToken
 from treasurer.chain.evm import EvmChain
@@ -35,7 +35,7 @@ class Fixture:
         return await self.chain.nonce(address(TREASURY))
 
 
-@pytest_asyncio.fixture(params=list(LAUNCHERS), scope="module")
+@pytest_asyncio.fixture(params=NODES, scope="module")
 async def node(request: pytest.FixtureRequest) -> AsyncIterator[Fixture]:
     with LAUNCHERS[request.param]() as url:
         token = deploy_test_usd(url, mint_to=address(TREASURY), amount_minor=MINTED)
