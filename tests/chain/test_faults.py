@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.chain import FaultyNode, development_profile
+from tests.support.chain import FaultyNode, block_answer, development_profile, receipt_answer
 from tests.support.embedded import address, signed
 from treasurer.chain.errors import (
     CallReverted,
@@ -44,29 +44,6 @@ def node() -> Iterator[FaultyNode]:
 async def chain(node: FaultyNode) -> AsyncIterator[EvmChain]:
     async with EvmChain(node.url, ONE_SECOND) as opened:
         yield opened
-
-
-def block_answer(number: int, **fields: Any) -> dict[str, Any]:
-    return {
-        "number": hex(number),
-        "hash": f"0x{number:064x}",
-        "timestamp": "0x1",
-        "baseFeePerGas": "0x7",
-        "transactions": [],
-        **fields,
-    }
-
-
-def receipt_answer(number: int, digest: str, block_hash: str | None = None) -> dict[str, Any]:
-    return {
-        "transactionHash": digest,
-        "blockNumber": hex(number),
-        "blockHash": block_hash or f"0x{number:064x}",
-        "status": "0x1",
-        "gasUsed": "0x5208",
-        "effectiveGasPrice": "0x8",
-        "logs": [],
-    }
 
 
 async def test_the_straight_answers(node: FaultyNode, chain: EvmChain) -> None:

@@ -43,6 +43,32 @@ def mine(url: str, blocks: int = 1) -> None:
             rpc("evm_mine")
 
 
+def block_answer(number: int, **fields: Any) -> dict[str, Any]:
+    """An empty block as a node sends it; its hash is its number unless `fields` say otherwise."""
+    return {
+        "number": hex(number),
+        "hash": f"0x{number:064x}",
+        "parentHash": f"0x{max(0, number - 1):064x}",
+        "timestamp": "0x1",
+        "baseFeePerGas": "0x7",
+        "transactions": [],
+        **fields,
+    }
+
+
+def receipt_answer(number: int, digest: str, block_hash: str | None = None) -> dict[str, Any]:
+    """A receipt without logs as a node sends it."""
+    return {
+        "transactionHash": digest,
+        "blockNumber": hex(number),
+        "blockHash": block_hash or f"0x{number:064x}",
+        "status": "0x1",
+        "gasUsed": "0x5208",
+        "effectiveGasPrice": "0x8",
+        "logs": [],
+    }
+
+
 class FaultyNode:
     """A loopback JSON-RPC server that answers by rule, to show what each fault becomes.
 

@@ -5,7 +5,7 @@ names the phrases. What it does not name is unknown, not rejected.
 """
 
 from treasurer.chain.port import BroadcastOutcome
-from treasurer.kernel.errors import InvariantViolated, Permanent, Transient
+from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Permanent, Transient
 
 METHOD_NOT_FOUND = -32601
 """JSON-RPC 2.0, section 5.1."""
@@ -28,10 +28,15 @@ class ChainUnreachable(Transient):
 
 
 class ChainRateLimited(Transient):
-    """HTTP 429 or EIP-1474's limit exceeded."""
+    """HTTP 429 or EIP-1474's limit exceeded; asked again after `retry_after_s` (RFC 9110, 10.2.3)."""
 
-    def __init__(self, method: str) -> None:
-        super().__init__("CHAIN_RATE_LIMITED", f"{method}: the node limits our rate; wait, retry")
+    def __init__(self, method: str, retry_after_s: int = 1) -> None:
+        super().__init__(
+            "CHAIN_RATE_LIMITED",
+            f"{method}: the node limits our rate; retry in {retry_after_s} s",
+            retry_after_s=retry_after_s,
+        )
+        self.retry_after_s = retry_after_s
 
 
 class ChainHttpError(Transient):
@@ -66,6 +71,32 @@ class RpcError(Transient):
         super().__init__("CHAIN_RPC_ERROR", f"{method}: {text}", rpc_code=rpc_code)
         self.rpc_code = rpc_code
         self.text = text
+
+
+class ProvidersTooFew(Transient):
+    """Fewer than two providers answer what two must agree on; nothing contradicts anything."""
+
+    def __init__(self, question: str, reason: str) -> None:
+        super().__init__(
+            "CHAIN_PROVIDERS_TOO_FEW",
+            f"{question}: two providers must agree and fewer answer ({reason}); it is asked again",
+        )
+
+
+class ProvidersDisagree(OutcomeUnknown):
+    """Two providers contradict each other about what is final, and no third decides.
+
+    Nothing irreversible may follow: wait, or quarantine what stands on it. Above the final block two may
+    differ for a moment; that is ChainReorganised.
+    """
+
+    def __init__(self, question: str, providers: str) -> None:
+        super().__init__(
+            "CHAIN_PROVIDERS_DISAGREE",
+            f"{question}: {providers} contradict each other; find out which of them lies or lags, and"
+            " take it out of RPC_URL",
+            providers=providers,
+        )
 
 
 class CallReverted(Permanent):

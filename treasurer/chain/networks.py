@@ -48,6 +48,8 @@ class NetworkProfile:
     default_priority_fee_wei: int
     rpc_batch_limit: int
     rpc_timeout_s: int
+    rpc_calls_per_second: int | None
+    """What one provider is asked at most; None where the operator knows of no limit."""
     tokens: tuple[PinnedToken, ...]
 
     def token(self, address: str) -> PinnedToken | None:
@@ -85,6 +87,7 @@ class _ProfileDocument(_Document):
     default_priority_fee_wei: StrictInt = Field(ge=0)
     rpc_batch_limit: StrictInt = Field(gt=0, le=1_000)
     rpc_timeout_s: StrictInt = Field(gt=0)
+    rpc_calls_per_second: StrictInt | None = Field(default=None, gt=0)
     tokens: tuple[_TokenDocument, ...]
 
 
@@ -124,6 +127,7 @@ def load_profile(text: str, *, token_addresses: Mapping[str, str] | None = None)
         default_priority_fee_wei=document.default_priority_fee_wei,
         rpc_batch_limit=document.rpc_batch_limit,
         rpc_timeout_s=document.rpc_timeout_s,
+        rpc_calls_per_second=document.rpc_calls_per_second,
         tokens=tuple(_token(token, given.get(token.symbol)) for token in document.tokens),
     )
 
