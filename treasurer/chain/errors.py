@@ -9,6 +9,8 @@ from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Permanent
 
 METHOD_NOT_FOUND = -32601
 """JSON-RPC 2.0, section 5.1."""
+INVALID_PARAMS = -32602
+"""JSON-RPC 2.0, section 5.1."""
 LIMIT_EXCEEDED = -32005
 """EIP-1474."""
 
@@ -119,6 +121,17 @@ class NotAToken(Permanent):
 
 class NetworkMismatch(InvariantViolated):
     """The provider serves another network, or a pinned contract changed: nothing is signed."""
+
+
+class FinalityTagMissing(NetworkMismatch):
+    """The network's rule is the `finalized` tag and its node has none: nothing can be settled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "FINALITY_TAG_MISSING",
+            "the node names no final block: ask the network's documentation after how many blocks one"
+            " is final, and write `finality: depth:N` in network.yaml",
+        )
 
 
 _OUTCOMES: tuple[tuple[BroadcastOutcome, tuple[str, ...]], ...] = (

@@ -11,10 +11,12 @@ from eth_hash.auto import keccak
 
 from treasurer.chain import decoding
 from treasurer.chain.errors import (
+    INVALID_PARAMS,
     METHOD_NOT_FOUND,
     CallReverted,
     ChainBadAnswer,
     ChainReorganised,
+    FinalityTagMissing,
     NotAToken,
     RpcError,
     broadcast_outcome,
@@ -77,6 +79,8 @@ class EvmChain:
         try:
             tagged = await self._block("finalized")
         except RpcError as error:
+            if error.rpc_code == INVALID_PARAMS:
+                raise FinalityTagMissing() from error
             # geth answers with an error instead of null while nothing is final yet.
             if "not found" not in error.text.lower():
                 raise

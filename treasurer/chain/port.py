@@ -98,9 +98,10 @@ class Chain(Protocol):
     """One network. Reads raise Transient; `broadcast` and `broadcast_many` never raise.
 
     Over several providers, what an irreversible step stands on is answered only when two agree:
-    `finalized`, `evidence`, `receipts`, and nonces and balances at a block. They raise
-    ProvidersDisagree when two contradict each other, and Transient while fewer than two answer. All
-    else is a hint, asked of one provider after the other.
+    `finalized`, `evidence`, `receipts`, nonces and balances at a block; and so are a token's `code`,
+    `storage` and `token_decimals`, on which a signature depends. They raise ProvidersDisagree when two
+    contradict each other, and Transient while fewer than two answer. All else is a hint, asked of one
+    provider after the other.
     """
 
     async def chain_id(self) -> int:

@@ -62,13 +62,13 @@ class SeveralProviders:
         )
 
     async def code(self, address: str) -> bytes:
-        return await self.voices.first(lambda chain: chain.code(address))
+        return await self._both(f"code of {address}", lambda chain: chain.code(address))
 
     async def storage(self, address: str, slot: bytes) -> bytes:
-        return await self.voices.first(lambda chain: chain.storage(address, slot))
+        return await self._both(f"storage of {address}", lambda chain: chain.storage(address, slot))
 
     async def token_decimals(self, token: str) -> int:
-        return await self.voices.first(lambda chain: chain.token_decimals(token))
+        return await self._both(f"decimals of {token}", lambda chain: chain.token_decimals(token))
 
     async def native_balances(
         self, addresses: Sequence[str], block: BlockSelector = "latest"
@@ -138,9 +138,12 @@ class SeveralProviders:
         """At the latest block one answer is as good as another; at a named one two must agree."""
         if block == "latest":
             return await self.voices.first(question)
-        number = block if isinstance(block, int) else None
+        return await self._both(what, question, block if isinstance(block, int) else None)
+
+    async def _both(self, what: str, question: Question[T], number: int | None = None) -> T:
+        """What two agree on, of something that is never None."""
         agreed = await self.voices.agreed(what, question, number=number)
-        assert agreed is not None, "balances and nonces are never None"
+        assert agreed is not None, what
         return agreed
 
 

@@ -34,7 +34,10 @@ async def look_at_chain(
             for url, place in zip(urls, places, strict=True)
         )
     )
-    return [*(finding for findings in each for finding in findings), *providers_finding(urls, network)]
+    return [
+        *(finding for findings in each for finding in findings),
+        *providers_finding(urls, network),
+    ]
 
 
 async def _provider(url: str, where: str, network: NetworkProfile) -> Sequence[Finding]:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from treasurer.bootstrap import Core, open_chain, open_core
 from treasurer.chain.connect import open_network
+from treasurer.chain.networks import load_profile
 from treasurer.chain.pinning import require_network
+from treasurer.chain.proxies import observe
 from treasurer.cli.answers import Answers, Person
 from treasurer.cli.installation import Installation
-from treasurer.cli.network_file import write_network
+from treasurer.cli.network_file import pinned_as_observed, write_network
 from treasurer.cli.own_organization import remember_organization
 from treasurer.cli.signer_folder import make_signer_folder, wallet_to_use
 from treasurer.identity.model import User
@@ -55,9 +57,9 @@ def found(
     wallet = wallet_to_use(settings, answers)
     if answers.on_development_chain:
         _furnish(settings.rpc_urls[0], answers, wallet)
-    nonce = asyncio.run(_look_at_chain(settings, answers, wallet))
+    nonce, network_text = asyncio.run(_look_at_chain(settings, answers, wallet))
     say(f"the node serves {answers.network.name} and its tokens are as pinned")
-    write_network(settings, answers.network_text)
+    write_network(settings, network_text)
     if answers.key is not None:
         make_signer_folder(settings, answers, wallet, nonce)
         say(f"the key of {wallet} is encrypted in {settings.home.signer / 'keys'}")
@@ -79,11 +81,19 @@ def _furnish(rpc_url: str, answers: Answers, wallet: str) -> None:
     give_gas(rpc_url, to=wallet)
 
 
-async def _look_at_chain(settings: Settings, answers: Answers, wallet: str) -> int:
-    """The wallet's next nonce, once the node has proved to be the right one."""
+async def _look_at_chain(settings: Settings, answers: Answers, wallet: str) -> tuple[int, str]:
+    """The wallet's next nonce and the profile with its tokens' code pinned, once the node has proved to
+    be the right one.
+    """
     async with open_network(settings.rpc_urls, answers.network) as chain:
-        await require_network(chain, answers.network)
-        return await chain.nonce(wallet)
+        right = await chain.chain_id() == answers.network.chain_id
+        observed = {
+            token.symbol: await observe(chain, token.address) if right else None
+            for token in answers.network.tokens
+        }
+        text = pinned_as_observed(answers.network_text, observed)
+        await require_network(chain, load_profile(text))
+        return await chain.nonce(wallet), text
 
 
 async def _nothing_of(settings: Settings, answers: Answers, wallet: str) -> list[str]:
