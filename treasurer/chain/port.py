@@ -11,8 +11,10 @@ from typing import Literal, Protocol, Self, TypeAlias
 
 from treasurer.kernel.transaction import UnsignedTransaction
 
-BlockSelector: TypeAlias = int | bytes | Literal["latest"]
-"""A block number; the hash of a canonical block (EIP-1898); or the provider's latest block."""
+BlockSelector: TypeAlias = int | bytes | Literal["latest", "pending"]
+"""A block number; the hash of a canonical block (EIP-1898); the provider's latest block; or that with
+what waits in the provider's pool.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ class SeveralProviders:
 
     async def _at(self, what: str, block: BlockSelector, question: Question[T]) -> T:
         """At the latest block one answer is as good as another; at a named one two must agree."""
-        if block == "latest":
+        if isinstance(block, str):
             return await self.voices.first(question)
         return await self._both(what, question, block if isinstance(block, int) else None)
 
