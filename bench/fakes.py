@@ -7,10 +7,19 @@ measured process where the real ones do not.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from treasurer.chain.port import BlockRef, BlockSelector, BroadcastOutcome, FeeQuote, Log, Receipt
+from treasurer.chain.port import (
+    BalanceChange,
+    BlockEvidence,
+    BlockRef,
+    BlockSelector,
+    BroadcastOutcome,
+    FeeQuote,
+    Log,
+    Receipt,
+)
 from treasurer.chain.signer_client import SignedAttempt
 from treasurer.chain.tokens import TRANSFER_TOPIC
 from treasurer.kernel.calldata import transfer_calldata
@@ -49,7 +58,9 @@ class FakeChain:
 
     async def finalized(self) -> BlockRef:
         number = len(self._blocks) - 1
-        return BlockRef(number, _block_hash(number), 0, GAS_PRICE_WEI)
+        return BlockRef(
+            number, _block_hash(number), 0, GAS_PRICE_WEI, _block_hash(max(0, number - 1))
+        )
 
     async def broadcast_many(self, raws: Sequence[bytes]) -> list[BroadcastOutcome]:
         number = len(self._blocks)
@@ -61,6 +72,21 @@ class FakeChain:
 
     async def receipts(self, block_number: int) -> tuple[Receipt, ...] | None:
         return self._blocks[block_number]
+
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        block = BlockRef(
+            number, _block_hash(number), 0, GAS_PRICE_WEI, _block_hash(max(0, number - 1))
+        )
+        balances = {
+            (token, owner): BalanceChange(
+                self._balance(token, owner, number - 1), self._balance(token, owner, number)
+            )
+            for token, owners in holders.items()
+            for owner in owners
+        }
+        return BlockEvidence(block, self._blocks[number], balances)
 
     async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
         return [self._receipts.get(hash_) for hash_ in transaction_hashes]

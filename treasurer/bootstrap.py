@@ -46,7 +46,7 @@ from treasurer.settings import Settings
 
 if TYPE_CHECKING:
     from saga.context import SagaContext
-    from treasurer.chain.evm import EvmChain
+    from treasurer.chain.port import Chain, OpenChain
     from treasurer.chain.signer_client import SignerClient
     from treasurer.notifications.transport import MailTransport
 
@@ -188,13 +188,14 @@ def rail_of(network: NetworkProfile, settings: Settings) -> Rail:
     )
 
 
-def open_chain(core: Core) -> EvmChain:
-    """The network's node. Close it when done."""
-    from treasurer.chain.evm import EvmChain
+def open_chain(core: Core) -> OpenChain:
+    """The network through the providers that RPC_URL names. Close it when done."""
+    from treasurer.chain.connect import open_network
 
-    if core.settings.rpc_url is None:
+    rpc_urls = core.settings.rpc_urls
+    if not rpc_urls:
         raise InvalidInput("RPC_URL_MISSING", "set RPC_URL to a node of the network")
-    return EvmChain(core.settings.rpc_url.get_secret_value(), core.network)
+    return open_network(rpc_urls, core.network)
 
 
 def open_signer(core: Core) -> SignerClient:
@@ -205,7 +206,7 @@ def open_signer(core: Core) -> SignerClient:
     return SignerClient(socket)
 
 
-def saga_context(core: Core, chain: EvmChain) -> SagaContext:
+def saga_context(core: Core, chain: Chain) -> SagaContext:
     """What the pump works with."""
     from saga.context import FeePolicy, Pace, SagaContext
     from saga.failpoints import arm, unarmed
