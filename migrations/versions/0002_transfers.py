@@ -14,6 +14,8 @@ depends_on = None
 
 UPGRADE = """
 ALTER TABLE transfers DROP COLUMN order_bytes;
+-- The contract that pays several items in one call.
+ALTER TABLE transfers ADD COLUMN disperse text CHECK (disperse ~ '^0x[0-9a-f]{40}$');
 ALTER TABLE transfers ADD COLUMN live boolean NOT NULL
     GENERATED ALWAYS AS (state NOT IN ('settled', 'void', 'quarantined')) STORED;
 ALTER TABLE transfers SET (fillfactor = 50);

@@ -12,6 +12,7 @@ from saga import attempts as attempt_store
 from saga import conditions, store
 from saga.context import SagaContext
 from saga.leases import Leased
+from saga.steps.abandon import abandon
 from saga.transfer import Transfer, TransferState
 from treasurer.chain.port import BroadcastOutcome
 from treasurer.kernel.ids import TransferId
@@ -27,16 +28,9 @@ async def broadcast(
     organization_id, now = leased.organization_id, context.clock()
     async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SIGNED, now)
-        held = leased.only(checked.reasons)
-        if held.fences:
-            await store.delay(
-                connection,
-                held,
-                next_at=now + context.pace.retry,
-                reason="; ".join(sorted(set(checked.reasons.values()))),
-            )
         ready = [transfer for transfer in transfers if transfer.id in checked.clear]
         raws = await attempt_store.newest_raw(connection, organization_id, [t.id for t in ready])
+    await abandon(context, leased, transfers, TransferState.SIGNED, checked.reasons)
     if not ready:
         return []
     outcomes = await context.chain.broadcast_many([raws[transfer.id] for transfer in ready])

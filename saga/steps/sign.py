@@ -1,6 +1,6 @@
-"""slotted → signed. The only place that asks the signer. Must never keep bytes it did not check.
+"""slotted → signed. Asks the signer for the first attempt. Must never keep bytes that it did not check.
 
-The signer builds the transaction from the order by itself; equal call digests prove that both sides
+The signer builds the transaction from the orders by itself; equal call digests prove that both sides
 mean the same call. Asked again after a crash, it answers with the recorded bytes.
 """
 
@@ -14,31 +14,54 @@ from saga import conditions, store
 from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
-from saga.transfer import Attempt, Transfer, TransferState
-from treasurer.chain.signer_client import (
-    SignedAttempt,
-    SignerClient,
-    SignerRefusal,
-)
+from saga.steps.abandon import abandon
+from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
+from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal
 from treasurer.kernel.digest import digest
-from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient
+from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient, TreasurerError
 from treasurer.kernel.ids import TransferId
 from treasurer.kernel.signing import SignPayment
 
 FIRST_ATTEMPT = 1
+
+PASSING = frozenset(
+    {
+        "CHAIN_NOT_PERMITTED",
+        "CHAIN_UNCHECKED",
+        "FROZEN",
+        "ISOLATION_MISSING",
+        "JOURNAL_BEHIND",
+        "JOURNAL_MISSING",
+        "LIMITS_UNREADABLE",
+        "NONCE_BEFORE_ENROLMENT",
+        "NONCE_TOO_FAR",
+        "WALLET_UNKNOWN",
+    }
+)
+"""Refusals that are not of the order: somebody mends or unfreezes the signer, and the slot waits."""
+
 log = structlog.get_logger("saga.sign")
 
 
 async def sign(
     context: SagaContext, signer: SignerClient, leased: Leased, transfers: Sequence[Transfer]
 ) -> list[Transfer]:
-    """Have the slots signed and persist the bytes; return those signed."""
+    """Have the slots signed and persist the bytes; return those signed.
+
+    A slot whose payment may no longer be signed is abandoned: later nonces of its wallet wait for it.
+    """
     organization_id, now = leased.organization_id, context.clock()
+    unsound = await _unsound(context, transfers)
     async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
         orders = await store.orders(connection, organization_id, sorted(checked.clear))
-    ready = [transfer for transfer in transfers if transfer.id in checked.clear]
-    await _delay(context, leased, checked.reasons)
+    await abandon(context, leased, transfers, TransferState.SLOTTED, checked.reasons)
+    ready = [t for t in transfers if t.id in checked.clear and t.token not in unsound]
+    await _delay(
+        context,
+        leased,
+        {t.id: unsound[t.token] for t in transfers if t.id in checked.clear and t.token in unsound},
+    )
     if not ready:
         return []
     try:
@@ -47,12 +70,36 @@ async def sign(
         await _delay(context, leased, {transfer.id: error.message for transfer in ready})
         return []
     context.failpoint("sign.answered")
-    signed, refused = _sorted_answers(ready, answers)
-    await _delay(context, leased, refused)
+    signed, refused = _sorted_answers(context, ready, answers)
+    passing = {id_ for id_, refusal in refused.items() if refusal.code in PASSING}
+    why = {i: f"the signer refused: {r.code} {r.message}" for i, r in refused.items()}
+    await _delay(context, leased, {id_: why[id_] for id_ in passing})
+    ended = {id_: reason for id_, reason in why.items() if id_ not in passing}
+    await abandon(context, leased, transfers, TransferState.SLOTTED, ended)
     return await _persist(context, leased, ready, signed)
 
 
+async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
+    """Tokens that must not be signed for now, each with why: not the pinned code, or nobody answers."""
+    found: dict[str, str] = {}
+    for token in sorted({transfer.token for transfer in transfers}):
+        try:
+            check = await context.tokens.check(token)
+        except TreasurerError as error:
+            found[token] = error.message
+            continue
+        if not check.sound:
+            found[token] = "; ".join(finding.message for finding in check.findings)
+            log.error("token.unsound", token=token, reason=found[token])
+    return found
+
+
 def _request(transfer: Transfer, orders: Sequence[bytes]) -> SignPayment:
+    return payment_request(transfer, orders, attempt=FIRST_ATTEMPT)
+
+
+def payment_request(transfer: Transfer, orders: Sequence[bytes], *, attempt: int) -> SignPayment:
+    """What the signer is asked for a slot's payment: the very bytes that were approved."""
     nonce, _ = transfer.slot
     if [digest(order) for order in orders] != [item.order_digest for item in transfer.items]:
         raise InvariantViolated("ORDER_CHANGED", f"an order of transfer {transfer.id} was changed")
@@ -60,19 +107,22 @@ def _request(transfer: Transfer, orders: Sequence[bytes]) -> SignPayment:
         orders=tuple(orders),
         sender=transfer.sender,
         nonce=nonce,
-        attempt=FIRST_ATTEMPT,
+        attempt=attempt,
         fees=transfer.fees,
+        disperse=transfer.disperse,
     )
 
 
 def _sorted_answers(
-    transfers: Sequence[Transfer], answers: Sequence[SignedAttempt | SignerRefusal]
-) -> tuple[dict[TransferId, Attempt], dict[TransferId, str]]:
+    context: SagaContext,
+    transfers: Sequence[Transfer],
+    answers: Sequence[SignedAttempt | SignerRefusal],
+) -> tuple[dict[TransferId, Attempt], dict[TransferId, SignerRefusal]]:
     signed: dict[TransferId, Attempt] = {}
-    refused: dict[TransferId, str] = {}
+    refused: dict[TransferId, SignerRefusal] = {}
     for transfer, answer in zip(transfers, answers, strict=True):
         if isinstance(answer, SignerRefusal):
-            refused[transfer.id] = f"the signer refused: {answer.code} {answer.message}"
+            refused[transfer.id] = answer
             log.warning("transfer.refused", transfer_id=str(transfer.id), code=answer.code)
             continue
         if answer.call_digest != transfer.call_digest:
@@ -82,10 +132,12 @@ def _sorted_answers(
         signed[transfer.id] = Attempt(
             transfer_id=transfer.id,
             number=FIRST_ATTEMPT,
+            kind=AttemptKind.PAYMENT,
             transaction_hash=answer.transaction_hash,
             call_digest=answer.call_digest,
             raw=answer.raw,
             fees=transfer.fees,
+            created_at=context.clock(),
         )
     return signed, refused
 
