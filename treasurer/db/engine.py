@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import OperationalError
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from treasurer.kernel.ids import OrganizationId
@@ -77,6 +80,16 @@ def open_database(urls: DatabaseUrls, *, pool_size: int) -> Database:
 def _send_lists_binary(connection: Any, _: object) -> None:
     """Sets of rows travel as arrays; quoting them as text costs more than all else on our side."""
     connection.driver_connection.adapters.register_dumper(list, ListBinaryDumper)
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether there was no database to ask, so that asking for something else would not help.
+
+    A server that answers names an SQLSTATE, whatever it refuses.
+    """
+    if isinstance(error, DBAPIError):
+        return isinstance(error.orig, OperationalError) and error.orig.sqlstate is None
+    return isinstance(error, PoolTimeout)
 
 
 def psycopg_url(url: str) -> URL:
