@@ -6,11 +6,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.support.clock import START
 from tests.support.organization import TestOrganization, create_organization
 from treasurer.db.engine import Database
+from treasurer.db.pipeline import Pipelined
 from treasurer.identity.idempotency import IdempotencyClaim, Replay, claim, claim_for
 from treasurer.kernel.errors import Conflict, InvalidInput, TreasurerError
 from treasurer.kernel.organization import Principal
@@ -32,12 +32,12 @@ def _claim(principal: Principal, **change: object) -> IdempotencyClaim:
 async def _send(
     database: Database, claimed: IdempotencyClaim, resource_id: UUID, status: int = 202
 ) -> Replay | None:
-    async with database.unit(claimed.organization_id) as connection:
+    async with database.pipeline(claimed.organization_id) as connection:
         return await _claim_one(connection, claimed, resource_id, status)
 
 
 async def _claim_one(
-    connection: AsyncConnection, claimed: IdempotencyClaim, resource_id: UUID, status: int = 202
+    connection: Pipelined, claimed: IdempotencyClaim, resource_id: UUID, status: int = 202
 ) -> Replay | None:
     (outcome,) = await claim(
         connection, claimed.organization_id, [(claimed, resource_id)], status=status, now=START
@@ -92,7 +92,7 @@ async def test_a_claim_falls_with_its_transaction(
 ) -> None:
     claimed = _claim(organization.clerk)
     with pytest.raises(RuntimeError):
-        async with database.unit(organization.id) as connection:
+        async with database.pipeline(organization.id) as connection:
             await _claim_one(connection, claimed, uuid4())
             raise RuntimeError("the effect failed: 5xx")
     assert await _send(database, claimed, uuid4()) is None
@@ -102,7 +102,7 @@ async def test_while_the_first_runs_the_second_is_told_so(
     database: Database, organization: TestOrganization
 ) -> None:
     first = uuid4()
-    async with database.unit(organization.id) as connection:
+    async with database.pipeline(organization.id) as connection:
         await _claim_one(connection, _claim(organization.clerk), first)
         async with asyncio.timeout(10):  # told at once: it does not wait for the first
             with pytest.raises(Conflict, match="IDEMPOTENCY_IN_PROGRESS"):

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from treasurer.db.pipeline import Pipelined, pipelined
 from treasurer.kernel.ids import OrganizationId
 
 _SCOPE = text("SELECT set_config('app.org', :organization_id, true)")
@@ -44,6 +45,13 @@ class Database:
         async with self._app.begin() as connection:
             await connection.execute(_SCOPE, {"organization_id": str(organization_id)})
             yield connection
+
+    @asynccontextmanager
+    async def pipeline(self, organization_id: OrganizationId) -> AsyncIterator[Pipelined]:
+        """As `unit`, for sets of statements that need few of each other's answers."""
+        async with pipelined(self._app) as unit:
+            await unit.execute(_SCOPE, {"organization_id": str(organization_id)})
+            yield unit
 
     @asynccontextmanager
     async def unscoped(self) -> AsyncIterator[AsyncConnection]:
@@ -87,9 +95,10 @@ def is_unreachable(error: Exception) -> bool:
 
     A server that answers names an SQLSTATE, whatever it refuses.
     """
-    if isinstance(error, DBAPIError):
-        return isinstance(error.orig, OperationalError) and error.orig.sqlstate is None
-    return isinstance(error, PoolTimeout)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, OperationalError):
+        return cause.sqlstate is None
+    return isinstance(cause, PoolTimeout)
 
 
 def psycopg_url(url: str) -> URL:

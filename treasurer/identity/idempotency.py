@@ -11,8 +11,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from treasurer.db.pipeline import Pipelined
 from treasurer.kernel.digest import Canonical, canonical_digest, digest
 from treasurer.kernel.errors import Conflict, InvalidInput
 from treasurer.kernel.ids import OrganizationId, UserId
@@ -115,7 +115,7 @@ another transaction holds the key: to be raised to whoever sent that request, an
 
 
 async def claim(
-    connection: AsyncConnection,
+    connection: Pipelined,
     organization_id: OrganizationId,
     claims: Sequence[tuple[IdempotencyClaim, UUID]],
     *,
@@ -162,43 +162,41 @@ class _Held:
 
 
 async def _claim_distinct(
-    connection: AsyncConnection,
+    connection: Pipelined,
     organization_id: OrganizationId,
     claims: Sequence[tuple[IdempotencyClaim, UUID]],
     status: int,
     now: datetime,
 ) -> list[_Held | Conflict | None]:
     """What became of claims of which no two have the same key."""
-    rows = (
-        await connection.execute(
-            _CLAIM,
-            {
-                **_scopes(organization_id, [claimed for claimed, _ in claims]),
-                "locks": [_lock(claimed) for claimed, _ in claims],
-                "hashes": [claimed.request_hash for claimed, _ in claims],
-                "resources": [resource_id for _, resource_id in claims],
-                "status": status,
-                "now": now,
-            },
-        )
-    ).all()
+    rows = await connection.fetch(
+        _CLAIM,
+        {
+            **_scopes(organization_id, [claimed for claimed, _ in claims]),
+            "locks": [_lock(claimed) for claimed, _ in claims],
+            "hashes": [claimed.request_hash for claimed, _ in claims],
+            "resources": [resource_id for _, resource_id in claims],
+            "status": status,
+            "now": now,
+        },
+    )
     outcomes: list[_Held | Conflict | None] = []
     unseen: list[int] = []
-    for place, row in enumerate(rows):
-        if not row.free:
+    for place, (free, fresh, *held) in enumerate(rows):
+        if not free:
             outcomes.append(_in_progress())
-        elif row.request_hash is not None:
-            outcomes.append(_Held(bytes(row.request_hash), row.status, row.resource_id))
+        elif held[0] is not None:
+            outcomes.append(_Held(*held))
         else:
             outcomes.append(None)
-            if not row.claimed:
+            if not fresh:
                 unseen.append(place)
     if unseen:
-        late = await connection.execute(
+        late = await connection.fetch(
             _READ, _scopes(organization_id, [claims[place][0] for place in unseen])
         )
-        for place, row in zip(unseen, late.all(), strict=True):
-            outcomes[place] = _Held(bytes(row.request_hash), row.status, row.resource_id)
+        for place, row in zip(unseen, late, strict=True):
+            outcomes[place] = _Held(*row)
     return outcomes
 
 
@@ -226,7 +224,7 @@ def _in_progress() -> Conflict:
 
 def _lock(claimed: IdempotencyClaim) -> int:
     """A signed 64-bit number for the advisory lock; a collision costs a spurious "in progress"."""
-    scope = canonical_digest(
-        [str(claimed.organization_id), str(claimed.principal_id), claimed.route, claimed.key]
-    )
-    return int.from_bytes(scope[:8], "big", signed=True)
+    # A route and a key hold no zero byte, and ids have one length.
+    scope = f"{claimed.route}\0{claimed.key}".encode()
+    found = digest(claimed.organization_id.bytes + claimed.principal_id.bytes + scope)
+    return int.from_bytes(found[:8], "big", signed=True)

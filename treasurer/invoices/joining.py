@@ -29,7 +29,7 @@ class Bounds:
 
     group_items: int = 64
     group_bytes: int = 16 * 2**20
-    groups: int = 2
+    groups: int = 1
     waiting_items: int = 2048
     waiting_bytes: int = 128 * 2**20
 

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
+from treasurer.db.pipeline import Pipelined
 from treasurer.documents.reading import Severity
 from treasurer.identity import idempotency as keys
 from treasurer.invoices import store
@@ -68,22 +67,18 @@ class Receiving:
         Returns after the commit. What it raises has stored nothing of the group.
         """
         now = self._clock()
-        async with self._database.unit(organization_id) as connection:
+        async with self._database.pipeline(organization_id) as connection:
             claimed = await self._claim(connection, organization_id, submissions, now)
-            fresh = [
-                submission
-                for submission in submissions
-                if claimed.get(submission.invoice_id) is None
-            ]
+            fresh = [each for each in submissions if claimed.get(each.invoice_id) is None]
             made = await self._store(connection, organization_id, fresh, now)
-            repeated = {
-                InvoiceId(found.resource_id)
-                for found in claimed.values()
-                if isinstance(found, keys.Replay)
-            }
-            earlier = sorted(repeated - made.keys())
-            if earlier:
-                made |= await store.get_all(connection, organization_id, earlier)
+        repeated = {
+            InvoiceId(found.resource_id)
+            for found in claimed.values()
+            if isinstance(found, keys.Replay)
+        }
+        if earlier := sorted(repeated - made.keys()):
+            async with self._database.unit(organization_id) as unit:
+                made |= await store.get_all(unit, organization_id, earlier)
         outcomes: list[Outcome] = []
         for submission in submissions:
             found = claimed.get(submission.invoice_id)
@@ -96,7 +91,7 @@ class Receiving:
 
     async def _claim(
         self,
-        connection: AsyncConnection,
+        connection: Pipelined,
         organization_id: OrganizationId,
         submissions: Sequence[Submission],
         now: datetime,
@@ -113,7 +108,7 @@ class Receiving:
 
     async def _store(
         self,
-        connection: AsyncConnection,
+        connection: Pipelined,
         organization_id: OrganizationId,
         submissions: Sequence[Submission],
         now: datetime,
@@ -122,14 +117,6 @@ class Receiving:
         if not submissions:
             return {}
         invoices = [_received(submission, now) for submission in submissions]
-        seen = await store.receive(
-            connection,
-            organization_id,
-            invoices,
-            [submission.document.content for submission in submissions],
-            seen_before=_SEEN_BEFORE,
-            now=now,
-        )
         await audit.append(
             connection,
             organization_id,
@@ -145,6 +132,15 @@ class Receiving:
                 {"organization_id": organization, "invoice_id": str(invoice.id)}
                 for invoice in invoices
             ],
+        )
+        # Last, because it is the one whose answer is waited for.
+        seen = await store.receive(
+            connection,
+            organization_id,
+            invoices,
+            [submission.document.content for submission in submissions],
+            seen_before=_SEEN_BEFORE,
+            now=now,
         )
         return {
             invoice.id: replace(invoice, findings=seen[invoice.id])

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from treasurer.db.pipeline import Pipelined
 from treasurer.documents.reading import Reading, Severity
 from treasurer.invoices.assessment import Assessment
 from treasurer.invoices.duplicates import Comparable
@@ -121,7 +122,7 @@ _BEGINNING = 4
 
 
 async def receive(
-    connection: AsyncConnection,
+    connection: Pipelined,
     organization_id: OrganizationId,
     invoices: Sequence[Invoice],
     contents: Sequence[bytes],
@@ -138,7 +139,7 @@ async def receive(
     for invoice in invoices:
         known = first.setdefault(invoice.document_sha256, invoice.id)
         earlier.append(None if known == invoice.id else known)
-    rows = await connection.execute(
+    rows = await connection.fetch(
         _RECEIVE,
         {
             "organization_id": organization_id,
@@ -154,7 +155,7 @@ async def receive(
             "now": now,
         },
     )
-    return {InvoiceId(row.id): _findings(row.findings) for row in rows}
+    return {InvoiceId(id_): _findings(findings) for id_, findings in rows}
 
 
 async def get_all(
