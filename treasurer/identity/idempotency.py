@@ -22,7 +22,8 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 # The advisory lock tells "in progress" at once, where a plain insert would wait for the other
 # transaction to end. `found` reads the statement's snapshot: a row committed since then shows only
-# as an insert that did nothing, which `_READ` resolves.
+# as an insert that did nothing, which `_READ` resolves. LATERAL and LIMIT look each key up; a join
+# would be planned as a pass over all of the organization's.
 _CLAIM = text("""
     WITH asked AS MATERIALIZED (
         SELECT *, pg_try_advisory_xact_lock(lock) AS free
@@ -42,9 +43,10 @@ _CLAIM = text("""
            found.resource_id
     FROM asked a
     LEFT JOIN inserted i USING (principal_id, route, key)
-    LEFT JOIN idempotency_keys found
-      ON found.organization_id = :organization_id AND found.principal_id = a.principal_id
-     AND found.route = a.route AND found.key = a.key
+    LEFT JOIN LATERAL (
+        SELECT k.request_hash, k.status, k.resource_id FROM idempotency_keys k
+        WHERE k.organization_id = :organization_id AND k.principal_id = a.principal_id
+          AND k.route = a.route AND k.key = a.key LIMIT 1) AS found ON true
     ORDER BY a.position
 """)
 _READ = text("""

@@ -29,7 +29,8 @@ _JOINS = """FROM invoices i
 
 # One statement, one round trip. A document that is here already keeps its first row. Documents are
 # written in one order, so that two groups that share some wait for each other and never both.
-# `earlier_id` is the first of the same bytes in the group itself, which no row shows yet.
+# `earlier_id` is the first of the same bytes in the group itself, which no row shows yet. OFFSET 0
+# keeps the order out of the search: walking all ids in order until one has these bytes looks cheap.
 _RECEIVE = text("""
     WITH asked AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:sha256s AS bytea[]),
@@ -53,10 +54,11 @@ _RECEIVE = text("""
                     ELSE jsonb_build_array(CAST(:seen_finding AS jsonb)
                                            || jsonb_build_object('other_invoice_id', seen_id)) END
         FROM asked, LATERAL (
-            SELECT coalesce((SELECT i.id FROM invoices i
-                             WHERE i.organization_id = :organization_id
-                               AND i.document_sha256 = asked.sha256 AND i.state <> 'rejected'
-                             ORDER BY i.id LIMIT 1), asked.earlier_id) AS seen_id) AS seen
+            SELECT coalesce((SELECT id FROM (SELECT i.id FROM invoices i
+                                             WHERE i.organization_id = :organization_id
+                                               AND i.document_sha256 = asked.sha256
+                                               AND i.state <> 'rejected' OFFSET 0) AS same
+                             ORDER BY id LIMIT 1), asked.earlier_id) AS seen_id) AS seen
         ORDER BY position
         RETURNING id, findings)
     SELECT id, findings FROM stored WHERE findings <> '[]'
