@@ -88,7 +88,8 @@ class Core:
     audit: AuditService
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back, after what was taken in is stored."""
+        await self.invoices.drain()
         await self.valkey.aclose()
         await self.database.close()
 

@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import OperationalError
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from treasurer.db.pipeline import Pipelined, pipelined
 from treasurer.kernel.ids import OrganizationId
 
 _SCOPE = text("SELECT set_config('app.org', :organization_id, true)")
@@ -61,6 +65,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def pipeline(self, organization_id: OrganizationId) -> AsyncIterator[Pipelined]:
+        """As `unit`, for sets of statements that need few of each other's answers."""
+        async with pipelined(self._app) as unit:
+            await unit.execute(_SCOPE, {"organization_id": str(organization_id)})
+            yield unit
+
+    @asynccontextmanager
     async def unscoped(self) -> AsyncIterator[AsyncConnection]:
         """As the app role with no organization: row-level security hides every organization's rows.
 
@@ -104,6 +115,17 @@ def _tune(connection: Any, _: object) -> None:
     driver = connection.driver_connection
     driver.adapters.register_dumper(list, ListBinaryDumper)
     driver.prepared_max = _MOST_PREPARED
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether there was no database to ask, so that asking for something else would not help.
+
+    A server that answers names an SQLSTATE, whatever it refuses.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, OperationalError):
+        return cause.sqlstate is None
+    return isinstance(cause, PoolTimeout)
 
 
 def psycopg_url(url: str) -> URL:
