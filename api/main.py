@@ -25,6 +25,7 @@ from api import (
     settings_limit,
     token,
     transactions,
+    transfers,
     users,
 )
 from api.auth import declare
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     process_invoice.router,
     payments.router,
     transactions.router,
+    transfers.router,
     approvals.router,
     payees.router,
     policy.router,

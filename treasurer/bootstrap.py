@@ -43,6 +43,7 @@ from treasurer.prices.feed import DeclaredPar, PriceFeed
 from treasurer.reports.service import ReportService
 from treasurer.secrets import database_urls, token_key
 from treasurer.settings import Settings
+from treasurer.transfers.service import TransferService
 
 if TYPE_CHECKING:
     from saga.context import SagaContext
@@ -83,6 +84,7 @@ class Core:
     approvals: ApprovalService
     approval_links: ApprovalLinks
     payments: PaymentService
+    transfers: TransferService
     cash: CashService
     reports: ReportService
     audit: AuditService
@@ -159,6 +161,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             clock=clock,
             new_id=new_id,
         ),
+        transfers=TransferService(database=database, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),

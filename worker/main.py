@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from saga.engine import Pump
+from saga.steps.resolve import resolve_confirmed
 from treasurer.bootstrap import (
     Core,
     open_chain,
@@ -47,7 +48,8 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     )
     try:
         await require_network(chain, core.network)
-        pump = Pump(saga_context(core, chain), signer)
+        context = saga_context(core, chain)
+        pump = Pump(context, signer)
         async with core.queue_app.open_async():
             ready()
             async with asyncio.TaskGroup() as group:
@@ -61,6 +63,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                     )
                 )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
+                group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )

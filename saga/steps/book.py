@@ -48,6 +48,9 @@ async def book(
         # The order that all writers keep: payments, invoices, budget, balances.
         await payments.lock_settling(connection, organization_id, payment_ids)
         await spending.lock(connection, organization_id)
+        if before is TransferState.QUARANTINED and mine:
+            resumed = [item.payment_id for final in mine for item in final.transfer.items]
+            await context.outcomes.resumed(connection, organization_id, resumed, context.clock())
         by = {v: [final for final in mine if final.evidence.verdict is v] for v in Verdict}
         if paid := by[Verdict.PAID]:
             await _settle(context, connection, organization_id, before, paid)
