@@ -13,6 +13,7 @@ from api import (
     audit,
     dashboard,
     errors,
+    freeze,
     health,
     invoices,
     metrics,
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     payees.router,
     policy.router,
     settings_limit.router,
+    freeze.router,
     dashboard.router,
     audit.router,
 )
