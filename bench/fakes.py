@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from treasurer.bootstrap import utc_now
+from treasurer.chain.pinning import TokenCheck
 from treasurer.chain.port import (
     BalanceChange,
     BlockEvidence,
@@ -20,11 +22,12 @@ from treasurer.chain.port import (
     Log,
     Receipt,
 )
-from treasurer.chain.signer_client import SignedAttempt, SignRequest
+from treasurer.chain.signer_client import SignedAttempt
 from treasurer.chain.tokens import TRANSFER_TOPIC
+from treasurer.kernel.calldata import transfer_calldata
 from treasurer.kernel.digest import digest
 from treasurer.kernel.order import ExecutionOrder
-from treasurer.kernel.transaction import transfer_calldata
+from treasurer.kernel.signing import SignPayment
 
 GAS_USED = 34_056
 GAS_PRICE_WEI = 10**9
@@ -138,11 +141,12 @@ class FakeSigner:
             digest_end=f',"to":"{order.token}","value_wei":"0"}}',
         )
 
-    async def sign(self, requests: Sequence[SignRequest]) -> list[SignedAttempt]:
+    async def sign(self, requests: Sequence[SignPayment]) -> list[SignedAttempt]:
         return [self._sign(request) for request in requests]
 
-    def _sign(self, request: SignRequest) -> SignedAttempt:
-        call = self._calls[request.order]
+    def _sign(self, request: SignPayment) -> SignedAttempt:
+        (order,) = request.orders
+        call = self._calls[order]
         slot = f'{request.nonce},"sender":"{request.sender}"'
         content = f"{call.digest_start}{slot}{call.digest_end}".encode()
         # As long as a real signed token transfer.
@@ -150,6 +154,13 @@ class FakeSigner:
         hash_ = digest(raw)
         self._chain.signed[hash_] = (request.sender, call)
         return SignedAttempt(raw=raw, transaction_hash=hash_, call_digest=digest(content))
+
+
+class SoundTokens:
+    """Every token is what was pinned."""
+
+    async def check(self, token: str) -> TokenCheck:
+        return TokenCheck(token, utc_now(), ())
 
 
 def _block_hash(number: int) -> bytes:

@@ -89,7 +89,8 @@ class Core:
     audit: AuditService
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back, after what was taken in is stored."""
+        await self.invoices.drain()
         await self.valkey.aclose()
         await self.database.close()
 
@@ -211,17 +212,22 @@ def saga_context(core: Core, chain: Chain) -> SagaContext:
     """What the pump works with."""
     from saga.context import FeePolicy, Pace, SagaContext
     from saga.failpoints import arm, unarmed
+    from treasurer.chain.fees import FeeCaps
+    from treasurer.chain.pinning import TokenWatch
 
     settings = core.settings
     armed = settings.treasurer_failpoint
     return SagaContext(
         database=core.database,
         chain=chain,
+        tokens=TokenWatch(chain, core.network, core.clock),
         rail=core.rail,
         fees=FeePolicy(
-            gas_limit=settings.gas_limit,
-            payment_cap_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
-            cancel_cap_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+            settings.gas_limit,
+            FeeCaps(
+                payment_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
+                cancel_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+            ),
         ),
         pace=Pace(lease_s=settings.lease_s),
         clock=core.clock,
