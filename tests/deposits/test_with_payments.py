@@ -1,15 +1,21 @@
-"""Deposits beside payments: own transfers are theirs to book, and books and chain agree (I9)."""
+"""Deposits beside payments, over two providers: own transfers are theirs to book, and books and chain
+agree (I9).
+"""
 
 import asyncio
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from uuid_utils.compat import uuid7
 
+from saga.engine import Pump
+from tests.support.chain import development_profile
 from tests.support.embedded import JsonRpc, address, devchain, token_transfer
 from tests.support.treasury import open_treasury
+from treasurer.chain.connect import open_network
 from treasurer.db.engine import Database
 from treasurer.deposits.service import DepositService
 from treasurer.embedded.devchain.seed import deploy_test_usd
@@ -25,17 +31,22 @@ def fast_chain_url() -> Iterator[str]:
 async def test_a_payment_is_no_incident_and_a_deposit_no_payment(
     database: Database, fast_chain_url: str, tmp_path: Path
 ) -> None:
-    async with open_treasury(database, fast_chain_url, tmp_path / "signer") as treasury:
+    urls = [fast_chain_url, fast_chain_url.replace("127.0.0.1", "localhost")]
+    async with (
+        open_treasury(database, fast_chain_url, tmp_path / "signer") as treasury,
+        open_network(urls, development_profile()) as two,
+    ):
         token, wallet = treasury.rail.tokens[0].address, treasury.wallet.address
         deploy_test_usd(fast_chain_url, mint_to=address(5))
         deposits = DepositService(
             database=database,
-            chain=treasury.chain,
+            chain=two,
             rail=treasury.rail,
             clock=treasury.clock,
             new_id=uuid7,
         )
-        pump = treasury.pump()
+        context = replace(treasury.context(), chain=two)
+        pump = Pump(context, treasury.signer)
         payment = await treasury.propose("HF-1", 840_000_000)
         with JsonRpc(fast_chain_url) as rpc:
             raw, _ = token_transfer(5, 0, token=token, recipient=wallet, amount_minor=12_345)
