@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from saga.context import SagaContext
     from treasurer.chain.port import Chain, OpenChain
     from treasurer.chain.signer_client import SignerClient
+    from treasurer.deposits.service import DepositService
     from treasurer.notifications.transport import MailTransport
 
 WEI_PER_GWEI = 10**9
@@ -239,6 +240,19 @@ def saga_context(core: Core, chain: Chain) -> SagaContext:
         approvals=core.approvals,
         outcomes=core.outcomes,
         failpoint=arm(armed) if armed else unarmed,
+    )
+
+
+def open_deposits(core: Core, chain: Chain) -> DepositService:
+    """What follows the chain for all organizations' wallets."""
+    from treasurer.deposits.service import DepositService
+
+    return DepositService(
+        database=core.database,
+        chain=chain,
+        rail=core.rail,
+        clock=core.clock,
+        new_id=core.new_id,
     )
 
 

@@ -15,6 +15,7 @@ from treasurer.bootstrap import (
     Core,
     open_chain,
     open_core,
+    open_deposits,
     open_notifications,
     open_signer,
     saga_context,
@@ -23,6 +24,7 @@ from treasurer.chain.pinning import require_network
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.settings import Settings
+from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
@@ -50,6 +52,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         await require_network(chain, core.network)
         context = saga_context(core, chain)
         pump = Pump(context, signer)
+        deposits = open_deposits(core, chain)
         async with core.queue_app.open_async():
             ready()
             async with asyncio.TaskGroup() as group:
@@ -61,6 +64,9 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                     _every(
                         5.0, stop, "heads", lambda: sign_heads(core.database, core.audit, signer)
                     )
+                )
+                group.create_task(
+                    _every(2.0, stop, "deposits", lambda: follow_all(core.database, deposits))
                 )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
