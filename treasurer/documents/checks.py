@@ -7,14 +7,12 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 
 from treasurer.documents.currencies import fraction_digits, is_known
+from treasurer.documents.document_types import CREDIT_NOTES
 from treasurer.documents.draft import Draft
 
 _ARITHMETIC = Context(prec=60, rounding=ROUND_HALF_UP)
 _CENT = Decimal("0.01")
 _ZERO = Decimal(0)
-_CREDIT_TYPES = frozenset(
-    {"81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "532"}
-)
 _COLLECTED = {
     "49": "direct debit",
     "59": "SEPA direct debit",
@@ -90,13 +88,15 @@ def sign(draft: Draft) -> None:
 
 
 def credit_note(draft: Draft) -> None:
-    """UNTDID 1001 types that reduce what is owed; 389, self-billed, is an invoice."""
+    """UNTDID 1001 types that reduce what is owed; 389, self-billed, is an invoice. The reading itself
+    is sound, so this is a note; the assessment of the invoice holds it.
+    """
     if _is_credit_note(draft):
-        draft.review("CREDIT_NOTE", "this is a credit note; it reduces what is owed", "type_code")
+        draft.note("CREDIT_NOTE", "this is a credit note; it reduces what is owed", "type_code")
 
 
 def _is_credit_note(draft: Draft) -> bool:
-    return draft.text("document_kind") == "credit_note" or draft.text("type_code") in _CREDIT_TYPES
+    return draft.text("document_kind") == "credit_note" or draft.text("type_code") in CREDIT_NOTES
 
 
 def collected_by_seller(draft: Draft) -> None:

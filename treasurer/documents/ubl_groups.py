@@ -1,27 +1,10 @@
-"""Owns the repeated groups of a UBL invoice: VAT breakdown, payment means, lines, attachments."""
-
-from pathlib import PurePosixPath
+"""Owns the repeated groups of a UBL invoice: VAT breakdown, payment means and lines."""
 
 from treasurer.documents.draft import Refused
 from treasurer.documents.limits import Limits
 from treasurer.documents.reading import FieldValue
 from treasurer.documents.xml import Node
 from treasurer.documents.xml_amounts import decimal_text
-
-_ATTACHMENTS = frozenset(
-    {
-        "application/pdf", "image/png", "image/jpeg", "text/csv", "application/xml", "text/xml",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "application/vnd.oasis.opendocument.spreadsheet",
-    }
-)  # fmt: skip
-"""EN 16931 BR-CL-24, and XML as XRechnung allows it."""
-_EXECUTABLE = frozenset(
-    {
-        ".exe", ".com", ".bat", ".cmd", ".scr", ".pif", ".msi", ".dll", ".js", ".jse", ".vbs", ".vbe",
-        ".wsf", ".hta", ".ps1", ".jar", ".lnk", ".sh", ".app", ".cpl", ".reg", ".docm", ".xlsm",
-    }
-)  # fmt: skip
 
 
 def vat_breakdown(top: Node, taxes: list[Node]) -> None:
@@ -112,25 +95,3 @@ def _line(line: Node, element: str, quantity: str) -> dict[str, FieldValue]:
     if below:
         row["sub_lines"] = len(below)
     return row
-
-
-def attachments(top: Node) -> None:
-    """How many files are embedded. None is opened; one that could run rejects the document."""
-    embedded = list(
-        top.walk(
-            "cac:AdditionalDocumentReference",
-            "cac:Attachment",
-            "cbc:EmbeddedDocumentBinaryObject",
-        )
-    )
-    top.draft.put_xpath("attachments", len(embedded), f"{top.path}/cac:AdditionalDocumentReference")
-    for node in embedded:
-        suffix = PurePosixPath(node.element.get("filename", "").lower()).suffix
-        if suffix in _EXECUTABLE:
-            top.draft.reject(
-                "EXECUTABLE_ATTACHMENT", f"{node.path} is a program; ask for the invoice without it"
-            )
-        elif node.element.get("mimeCode", "").lower() not in _ATTACHMENTS:
-            top.draft.note(
-                "ATTACHMENT_TYPE", f"{node.path} has a type that EN 16931 does not know; not opened"
-            )

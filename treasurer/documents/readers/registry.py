@@ -1,6 +1,7 @@
 """Owns the list of formats. The first reader that claims a document reads it, so text comes last."""
 
 from treasurer.documents.media import Document, unreadable
+from treasurer.documents.readers.cii import CiiReader
 from treasurer.documents.readers.json import JsonReader
 from treasurer.documents.readers.pdf import PdfReader
 from treasurer.documents.readers.reader import Reader
@@ -9,6 +10,7 @@ from treasurer.documents.readers.ubl import UblReader
 
 READERS: tuple[Reader, ...] = (
     UblReader(),
+    CiiReader(),
     PdfReader(),
     JsonReader(),
     TextReader(),
