@@ -18,6 +18,7 @@ START = "<rsm:ExchangedDocumentContext>"
         (cii(("TypeCode>380<", "TypeCode>381<")), "CREDIT_NOTE"),
         (ubl_invoice().replace(b"TypeCode>380<", b"TypeCode>381<"), "CREDIT_NOTE"),
         (cii((START, START + TEST)), "TEST_DOCUMENT"),
+        (ubl_invoice(payable="-512.00", total="-512.00"), "NEGATIVE_TOTAL"),
     ],
 )
 def test_sound_readings_that_must_not_be_paid_are_held_for_a_person(content, code):
@@ -26,4 +27,5 @@ def test_sound_readings_that_must_not_be_paid_are_held_for_a_person(content, cod
     terms, findings = terms_of(reading.fields)
     assessment = assess(reading, terms, findings, Match(None, ()), ())
     assert assessment.state is InvoiceState.NEEDS_REVIEW
-    assert [(f.code, f.severity) for f in assessment.findings] == [(code, Severity.REVIEW)]
+    assert (code, Severity.REVIEW) in {(f.code, f.severity) for f in assessment.findings}
+    assert Severity.NOTE not in {f.severity for f in assessment.findings}

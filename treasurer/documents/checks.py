@@ -70,15 +70,17 @@ def payable_precision(draft: Draft) -> None:
 
 
 def sign(draft: Draft) -> None:
-    """A negative total is a credit and never an outflow. An overpaid invoice (positive total, due
-    amount below zero through prepayments) reads well: there is nothing to pay, which is only noted.
+    """A negative total is a credit and never an outflow. In prose it is refused; an e-invoice that names
+    its type may correct an earlier one so, which reads well and is noted. So is an overpaid invoice
+    (positive total, due amount below zero through prepayments): there is nothing to pay.
     """
     payable = amount(draft, "payable_amount")
     if payable is None or payable > 0 or _is_credit_note(draft):
         return
     total = amount(draft, "tax_inclusive_amount")
     if payable < 0 and (total is None or total < 0):
-        draft.reject(
+        report = draft.reject if draft.text("type_code") is None else draft.note
+        report(
             "NEGATIVE_TOTAL",
             "the total is negative; send a credit note instead, nothing is paid",
             "payable_amount",

@@ -8,10 +8,15 @@ from treasurer.documents.readers.reader import Reader
 from treasurer.documents.readers.text import TextReader
 from treasurer.documents.readers.ubl import UblReader
 
-READERS: tuple[Reader, ...] = (
+XML_READERS: tuple[Reader, ...] = (
     UblReader(),
     CiiReader(),
-    PdfReader(),
+)
+"""A PDF may carry any of these inside."""
+
+READERS: tuple[Reader, ...] = (
+    *XML_READERS,
+    PdfReader(XML_READERS),
     JsonReader(),
     TextReader(),
 )
