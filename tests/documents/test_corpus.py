@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.skipif(not (CORPUS / "manifest.jsonl").is_file(), reason="the corpus is absent"),
 ]
 
-UNREAD = frozenset({"edifact"})
+UNREAD: frozenset[str] = frozenset()
 PROSE = ("pdf-plain", "text")
 
 

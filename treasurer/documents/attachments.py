@@ -21,6 +21,11 @@ _EXECUTABLE = frozenset(
 )  # fmt: skip
 
 
+def is_program(name: str) -> bool:
+    """Whether a file of that name would run when opened."""
+    return PurePosixPath(name.strip().lower()).suffix in _EXECUTABLE
+
+
 def put_attachments(top: Node, embedded: Sequence[Node], path: str) -> None:
     """How many files are embedded. One that could run rejects the document; two of one name are
     reviewed, because whoever unpacks them sees only one (DE-R-022).
@@ -34,7 +39,7 @@ def put_attachments(top: Node, embedded: Sequence[Node], path: str) -> None:
                 "ATTACHMENT_NAME_TWICE", f"{node.path} has the name of another attachment"
             )
         names.add(name)
-        if PurePosixPath(name).suffix in _EXECUTABLE:
+        if is_program(name):
             top.draft.reject(
                 "EXECUTABLE_ATTACHMENT", f"{node.path} is a program; ask for the invoice without it"
             )

@@ -3,6 +3,7 @@
 from treasurer.documents.draft import Refused
 from treasurer.documents.media import Document, unreadable
 from treasurer.documents.readers.cii import CiiReader
+from treasurer.documents.readers.edifact import EdifactReader
 from treasurer.documents.readers.fatturapa import FatturaPaReader
 from treasurer.documents.readers.json import JsonReader
 from treasurer.documents.readers.pdf import PdfReader
@@ -21,6 +22,7 @@ READERS: tuple[Reader, ...] = (
     *XML_READERS,
     PdfReader(XML_READERS),
     JsonReader(),
+    EdifactReader(),
     TextReader(),
 )
 
