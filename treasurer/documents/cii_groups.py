@@ -31,6 +31,33 @@ def vat_breakdown(settlement: Node, dialect: Dialect) -> None:
     settlement.draft.put_xpath("vat_breakdown", rows, path)
 
 
+def allowance_charges(settlement: Node, dialect: Dialect) -> None:
+    """BG-20 and BG-21; the older drafts and profile EXTENDED keep freight apart from other charges."""
+    rows: list[FieldValue] = []
+    for item in settlement.children("ram:SpecifiedTradeAllowanceCharge"):
+        indicator = item.child("ram:ChargeIndicator")
+        flag = "" if indicator is None else "".join(map(str, indicator.element.itertext()))
+        tax = item.first("ram:CategoryTradeTax")
+        rows.append(_adjustment(item.child("ram:ActualAmount"), tax, dialect, flag.strip()))
+    for item in settlement.children("ram:SpecifiedLogisticsServiceCharge"):
+        tax = item.first("ram:AppliedTradeTax")
+        rows.append(_adjustment(item.child("ram:AppliedAmount"), tax, dialect, "true"))
+    if rows:
+        path = f"{settlement.path}/ram:SpecifiedTradeAllowanceCharge"
+        settlement.draft.put_xpath("allowance_charges", rows, path)
+
+
+def _adjustment(
+    amount: Node | None, tax: Node | None, dialect: Dialect, indicator: str
+) -> dict[str, FieldValue]:
+    return {
+        "charge": indicator in ("true", "1"),
+        "amount": decimal_text(amount),
+        "vat_category": None if tax is None else tax.text("ram:CategoryCode"),
+        "vat_rate": None if tax is None else decimal_text(tax.child(dialect.percent)),
+    }
+
+
 def payment_means(settlement: Node) -> None:
     """BG-16, one row a group. The remittance text (BT-83) and the mandate stand once for all."""
     reference = settlement.text("ram:PaymentReference")

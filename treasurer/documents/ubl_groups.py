@@ -58,6 +58,25 @@ def payment_means(top: Node) -> list[FieldValue]:
     return rows
 
 
+def allowance_charges(top: Node) -> None:
+    """BG-20 and BG-21, the document's own allowances and charges."""
+    rows: list[FieldValue] = []
+    for item in top.children("cac:AllowanceCharge"):
+        category = item.child("cac:TaxCategory")
+        rows.append(
+            {
+                "charge": item.text("cbc:ChargeIndicator") in ("true", "1"),
+                "amount": decimal_text(item.child("cbc:Amount")),
+                "vat_category": None if category is None else category.text("cbc:ID"),
+                "vat_rate": None
+                if category is None
+                else decimal_text(category.child("cbc:Percent")),
+            }
+        )
+    if rows:
+        top.draft.put_xpath("allowance_charges", rows, f"{top.path}/cac:AllowanceCharge")
+
+
 def lines(top: Node, element: str, quantity: str, limits: Limits) -> None:
     """BG-25. `quantity` is `Invoiced` or `Credited`. Raises Refused over the line limit."""
     found = top.children(element)

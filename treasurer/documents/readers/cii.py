@@ -7,7 +7,7 @@ that leaves a group out (MINIMUM, BASIC WL have no lines) leaves its fields empt
 
 from treasurer.documents.attachments import put_attachments
 from treasurer.documents.cii_dialects import DIALECT_OF_ROOT, Dialect
-from treasurer.documents.cii_groups import lines, payment_means, vat_breakdown
+from treasurer.documents.cii_groups import allowance_charges, lines, payment_means, vat_breakdown
 from treasurer.documents.coded_dates import coded_date
 from treasurer.documents.document_types import kind_of_type
 from treasurer.documents.draft import Draft
@@ -25,6 +25,22 @@ _TOTALS = (
     ("rounding_amount", "ram:RoundingAmount"),
     ("payable_amount", "ram:DuePayableAmount"),
 )
+_REGISTRATIONS = {"VA": "seller_vat_id", "FC": "seller_tax_registration"}
+_SELLER, _BUYER = "ram:SellerTradeParty", "ram:BuyerTradeParty"
+_ADDRESS, _CONTACT = "ram:PostalTradeAddress", "ram:DefinedTradeContact"
+_PARTY_DETAILS = (
+    ("seller_country", (_SELLER, _ADDRESS, "ram:CountryID")),
+    ("seller_city", (_SELLER, _ADDRESS, "ram:CityName")),
+    ("seller_post_code", (_SELLER, _ADDRESS, "ram:PostcodeCode")),
+    ("seller_contact", (_SELLER, _CONTACT, "ram:DepartmentName")),
+    ("seller_contact", (_SELLER, _CONTACT, "ram:PersonName")),
+    ("seller_phone", (_SELLER, _CONTACT, "ram:TelephoneUniversalCommunication",
+                      "ram:CompleteNumber")),
+    ("seller_email", (_SELLER, _CONTACT, "ram:EmailURIUniversalCommunication", "ram:URIID")),
+    ("buyer_country", (_BUYER, _ADDRESS, "ram:CountryID")),
+    ("buyer_city", (_BUYER, _ADDRESS, "ram:CityName")),
+    ("buyer_post_code", (_BUYER, _ADDRESS, "ram:PostcodeCode")),
+)  # fmt: skip
 
 
 class CiiReader:
@@ -77,7 +93,9 @@ def _header(top: Node, dialect: Dialect) -> None:
 
 
 def put_date(node: Node | None, name: str) -> None:
-    """Record the date in `node`, which wraps it in one element; the candidate of 2014 does not."""
+    """Record the date in `node`, which wraps it in one element; the candidate of 2014 does not. No
+    payment hangs on a period, so a slip there is only noted.
+    """
     if node is None:
         return
     inner = list(node.element)
@@ -92,7 +110,8 @@ def put_date(node: Node | None, name: str) -> None:
         return
     value = coded_date(printed, node.element.get("format"))
     if value is None:
-        node.draft.review("INVALID_DATE", f"{node.path} is no day of the calendar", name)
+        report = node.draft.note if name.startswith("period") else node.draft.review
+        report("INVALID_DATE", f"{node.path} is no day of the calendar", name)
     else:
         node.draft.put_xpath(name, value, node.path, printed)
 
@@ -115,9 +134,12 @@ def _agreement(transaction: Node, dialect: Dialect) -> None:
         if trading != draft.text("seller"):
             seller.put("seller_trading_name", legal, "ram:TradingBusinessName")
         for registration in seller.walk("ram:SpecifiedTaxRegistration", "ram:ID"):
-            if registration.element.get("schemeID") == "VA" and "seller_vat_id" not in draft.fields:
-                registration.put("seller_vat_id")
+            field = _REGISTRATIONS.get(registration.element.get("schemeID", ""))
+            if field is not None and field not in draft.fields:
+                registration.put(field)
     agreement.put("buyer", "ram:BuyerTradeParty", "ram:Name")
+    for name, place in _PARTY_DETAILS:
+        agreement.put_first(name, *place)
     agreement.put("tax_representative", "ram:SellerTaxRepresentativeTradeParty", "ram:Name")
     path = "ram:AdditionalReferencedDocument"
     embedded = list(agreement.walk(path, "ram:AttachmentBinaryObject"))
@@ -130,11 +152,17 @@ def _settlement(transaction: Node, dialect: Dialect) -> None:
         return
     settlement.put("currency", "ram:InvoiceCurrencyCode")
     settlement.put("tax_currency", "ram:TaxCurrencyCode")
+    settlement.put("creditor_id", "ram:CreditorReferenceID")
     settlement.put("payee", "ram:PayeeTradeParty", "ram:Name")
     settlement.put_first("payment_terms", "ram:SpecifiedTradePaymentTerms", "ram:Description")
     put_date(settlement.first("ram:SpecifiedTradePaymentTerms", "ram:DueDateDateTime"), "due_date")
     settlement.put_first("preceding_invoice", "ram:InvoiceReferencedDocument", dialect.order_id)
+    period = settlement.child("ram:BillingSpecifiedPeriod")
+    if period is not None:
+        put_date(period.child("ram:StartDateTime"), "period_start")
+        put_date(period.child("ram:EndDateTime"), "period_end")
     vat_breakdown(settlement, dialect)
+    allowance_charges(settlement, dialect)
     payment_means(settlement)
     summation = settlement.child(dialect.summation)
     if summation is not None:

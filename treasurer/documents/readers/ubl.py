@@ -9,7 +9,8 @@ from treasurer.documents.draft import Draft
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.payee_accounts import put_accounts
 from treasurer.documents.reading import Evidence, Source
-from treasurer.documents.ubl_groups import lines, payment_means, vat_breakdown
+from treasurer.documents.ubl_groups import allowance_charges, lines, payment_means, vat_breakdown
+from treasurer.documents.ubl_parties import put_parties
 from treasurer.documents.xml import Node, report_deceptive
 from treasurer.documents.xml_amounts import put_amount, require_currency
 
@@ -71,12 +72,12 @@ class UblReader:
             top.put_first(name, *path)
         _type(top, kind)
         _dates(top, kind)
-        _seller(top)
-        _buyer(top)
+        put_parties(top)
         if order := draft.text("order_reference"):
             draft.put_xpath("purchase_order", order, draft.evidence["order_reference"].location)
         _totals(top)
         _payment(top)
+        allowance_charges(top)
         lines(
             top, f"cac:{kind}Line", "Invoiced" if kind == "Invoice" else "Credited", document.limits
         )
@@ -98,7 +99,13 @@ def _type(top: Node, kind: str) -> None:
 
 def _dates(top: Node, kind: str) -> None:
     due = ("cbc:DueDate",) if kind == "Invoice" else ("cac:PaymentMeans", "cbc:PaymentDueDate")
-    for name, path in (("issue_date", ("cbc:IssueDate",)), ("due_date", due)):
+    period = "cac:InvoicePeriod"
+    for name, path in (
+        ("issue_date", ("cbc:IssueDate",)),
+        ("due_date", due),
+        ("period_start", (period, "cbc:StartDate")),
+        ("period_end", (period, "cbc:EndDate")),
+    ):
         # A credit note may name a date for each of several means of payment.
         node = top.first(*path) if len(path) > 1 else top.child(*path)
         printed = None if node is None else node.value()
@@ -111,35 +118,6 @@ def _dates(top: Node, kind: str) -> None:
             )
             continue
         top.draft.put_xpath(name, value, node.path, printed)
-
-
-def _seller(top: Node) -> None:
-    draft = top.draft
-    party = top.child("cac:AccountingSupplierParty", "cac:Party")
-    if party is None:
-        return
-    legal = party.child("cac:PartyLegalEntity", "cbc:RegistrationName")
-    trading = party.child("cac:PartyName", "cbc:Name")
-    legal_name = None if legal is None else legal.value()
-    trading_name = None if trading is None else trading.value()
-    if legal is not None and legal_name is not None:
-        draft.put_xpath("seller", legal_name, legal.path)
-    elif trading is not None and trading_name is not None:
-        draft.put_xpath("seller", trading_name, trading.path)
-    if trading is not None and trading_name not in (None, draft.text("seller")):
-        draft.put_xpath("seller_trading_name", trading_name, trading.path)
-    party.put("seller_legal_id", "cac:PartyLegalEntity", "cbc:CompanyID")
-    for scheme in party.children("cac:PartyTaxScheme"):
-        if scheme.text("cac:TaxScheme", "cbc:ID") == "VAT" and "seller_vat_id" not in draft.fields:
-            scheme.put("seller_vat_id", "cbc:CompanyID")
-
-
-def _buyer(top: Node) -> None:
-    party = top.child("cac:AccountingCustomerParty", "cac:Party")
-    if party is not None:
-        party.put("buyer", "cac:PartyName", "cbc:Name")
-        # BT-44 is the registered name where there is one.
-        party.put("buyer", "cac:PartyLegalEntity", "cbc:RegistrationName")
 
 
 def _totals(top: Node) -> None:
