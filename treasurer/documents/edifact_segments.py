@@ -3,6 +3,7 @@
 Must never guess a separator, nor join what a segment keeps apart.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ _ENCODINGS = {
     "UNOJ": "iso8859-8", "UNOK": "iso8859-9", "UNOW": "utf-8", "UNOY": "utf-8",
 }  # fmt: skip
 """Syntax identifiers of UNB (0001)."""
+for _encoding in _ENCODINGS.values():
+    # The child that reads can open no file later, and Python loads codecs from files.
+    codecs.lookup(_encoding)
 
 
 @dataclass(frozen=True, slots=True)
