@@ -1,7 +1,7 @@
 import pytest
 
 from tests.support.documents import HALDEN, SAMPLES, codes, parse, ubl_invoice
-from treasurer.documents.reading import Outcome, Source
+from treasurer.documents.reading import Outcome, Severity, Source
 
 
 def test_coherent_invoice_is_accepted_with_xpaths():
@@ -252,3 +252,24 @@ def test_two_attachments_of_one_name_are_reviewed():
     )
     assert codes(parse(ubl_invoice(extra=attachment))) == set()
     assert codes(parse(ubl_invoice(extra=attachment * 2))) == {"ATTACHMENT_NAME_TWICE"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "payable", "found"),
+    [
+        ("xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0", "515.00", None),
+        ("xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0", "512.00",
+         "BR-DEX-09"),
+        ("xrechnung_3.0", "512.00", None),
+        ("xrechnung_3.0", "515.00", "BR-CO-16"),
+    ],
+)  # fmt: skip
+def test_only_the_extension_adds_what_is_collected_for_others(profile, payable, found):
+    paid = '<cbc:PaidAmount currencyID="USD">3.00</cbc:PaidAmount>'
+    other = f"<cac:PrepaidPayment>{paid}</cac:PrepaidPayment>"
+    content = ubl_invoice(extra=other, payable=payable).decode()
+    profile = f"urn:cen.eu:en16931:2017#compliant#urn:{profile}"
+    identifier = f"<cbc:CustomizationID>{profile}</cbc:CustomizationID>"
+    reading = parse(content.replace("<cbc:ID>HF-4110", identifier + "<cbc:ID>HF-4110"))
+    wrong = {f.code for f in reading.findings if f.severity is Severity.REVIEW}
+    assert wrong == ({found} if found else set())

@@ -1,10 +1,12 @@
 """Owns the repeated groups of a UBL invoice: VAT breakdown, payment means and lines."""
 
+from decimal import Decimal
+
 from treasurer.documents.draft import Refused
 from treasurer.documents.limits import Limits
 from treasurer.documents.reading import FieldValue
 from treasurer.documents.xml import Node
-from treasurer.documents.xml_amounts import decimal_text
+from treasurer.documents.xml_amounts import decimal_text, require_currency
 
 
 def vat_breakdown(top: Node, taxes: list[Node]) -> None:
@@ -56,6 +58,26 @@ def payment_means(top: Node) -> list[FieldValue]:
             }
         )
     return rows
+
+
+def third_party_payments(top: Node) -> None:
+    """BG-DEX-09 of the XRechnung extension: amounts collected for others, due on top of the total.
+
+    Elsewhere the same group only explains what was prepaid.
+    """
+    if "extension:xrechnung" not in (top.draft.text("profile") or ""):
+        return
+    found = [
+        (node, amount)
+        for node in top.walk("cac:PrepaidPayment", "cbc:PaidAmount")
+        if (amount := decimal_text(node)) is not None
+    ]
+    for node, _amount in found:
+        require_currency(node, top.draft.text("currency"))
+    if found:
+        total = sum((Decimal(amount) for _node, amount in found), Decimal(0))
+        shown = " + ".join(amount for _node, amount in found)
+        top.draft.put_xpath("third_party_amount", str(total), found[0][0].path, shown)
 
 
 def allowance_charges(top: Node) -> None:

@@ -9,7 +9,13 @@ from treasurer.documents.draft import Draft
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.payee_accounts import put_accounts
 from treasurer.documents.reading import Evidence, Source
-from treasurer.documents.ubl_groups import allowance_charges, lines, payment_means, vat_breakdown
+from treasurer.documents.ubl_groups import (
+    allowance_charges,
+    lines,
+    payment_means,
+    third_party_payments,
+    vat_breakdown,
+)
 from treasurer.documents.ubl_parties import put_parties
 from treasurer.documents.xml import Node, report_deceptive
 from treasurer.documents.xml_amounts import put_amount, require_currency
@@ -78,6 +84,7 @@ class UblReader:
         _totals(top)
         _payment(top)
         allowance_charges(top)
+        third_party_payments(top)
         lines(
             top, f"cac:{kind}Line", "Invoiced" if kind == "Invoice" else "Credited", document.limits
         )

@@ -86,13 +86,19 @@ def br_co_15(draft: Draft) -> None:
 
 def br_co_16(draft: Draft) -> None:
     """BT-115 = BT-112 − BT-113 + BT-114. Profile MINIMUM cannot name what was prepaid, so there the
-    difference is a question for a person as well.
+    difference is a question for a person as well. The XRechnung extension adds what is collected for
+    others, and calls the rule BR-DEX-09.
     """
-    total = amount(draft, "tax_inclusive_amount")
-    if total is not None:
-        due = total - (amount(draft, "prepaid_amount") or ZERO)
-        due += amount(draft, "rounding_amount") or ZERO
+    total, others = amount(draft, "tax_inclusive_amount"), amount(draft, "third_party_amount")
+    if total is None:
+        return
+    due = total - (amount(draft, "prepaid_amount") or ZERO)
+    due += amount(draft, "rounding_amount") or ZERO
+    if others is None:
         equal(draft, "BR-CO-16", "payable_amount", due, "total − prepaid + rounding")
+    else:
+        due += others
+        equal(draft, "BR-DEX-09", "payable_amount", due, "total − prepaid + rounding + others'")
 
 
 RULES: tuple[Rule, ...] = (
