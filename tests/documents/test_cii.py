@@ -200,10 +200,13 @@ def test_payee_is_named_beside_the_seller():
     assert reading.fields["payee"] == "Factor Nord AS"
 
 
-def test_program_as_attachment_rejects():
+@pytest.mark.parametrize(
+    ("name", "content"), [("terms.pdf.com", "AA=="), ("terms.pdf", "TVqQAAMAAAAEAAAA")]
+)
+def test_program_as_attachment_rejects(name, content):
     file = (
         "<ram:AdditionalReferencedDocument><ram:IssuerAssignedID>1</ram:IssuerAssignedID>"
-        '<ram:AttachmentBinaryObject mimeCode="application/pdf" filename="terms.pdf.com">AA=='
+        f'<ram:AttachmentBinaryObject mimeCode="application/pdf" filename="{name}">{content}'
         "</ram:AttachmentBinaryObject></ram:AdditionalReferencedDocument>"
     )
     end = "</ram:ApplicableHeaderTradeAgreement>"

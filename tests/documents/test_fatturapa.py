@@ -145,3 +145,11 @@ def test_signature_envelope_is_refused_with_what_to_do():
         reading = parse(content)
         assert reading.outcome is Outcome.REJECTED
         assert codes(reading) == {"SIGNED_ENVELOPE"}
+
+
+def test_program_as_attachment_rejects():
+    file = "<Allegati><NomeAttachment>{}</NomeAttachment><Attachment>AA==</Attachment></Allegati>"
+    end = "</FatturaElettronicaBody>"
+    assert parse(fattura((end, file.format("a.pdf") + end))).outcome is Outcome.ACCEPTED
+    reading = parse(fattura((end, file.format("a.pdf.exe") + end)))
+    assert codes(reading) == {"EXECUTABLE_ATTACHMENT"}

@@ -176,3 +176,9 @@ def test_ubl_inside_a_pdf_is_read_by_the_same_reader():
     reading = parse(with_files(lines, ("xrechnung.xml", ubl_invoice().decode())))
     assert reading.outcome is Outcome.ACCEPTED
     assert reading.fields == parse(ubl_invoice()).fields
+
+
+def test_program_inside_a_pdf_rejects():
+    reading = parse(with_files(PAGE, ("factur-x.xml", CII), ("terms.pdf.exe", "MZ")))
+    assert reading.outcome is Outcome.REJECTED
+    assert codes(reading) == {"EXECUTABLE_ATTACHMENT"}

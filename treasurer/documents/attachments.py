@@ -1,4 +1,4 @@
-"""Owns the files that an XML invoice carries inside. Must never open one."""
+"""Owns the files that an invoice carries inside. Must never open one; what could run is refused."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -19,6 +19,8 @@ _EXECUTABLE = frozenset(
         ".wsf", ".hta", ".ps1", ".jar", ".lnk", ".sh", ".app", ".cpl", ".reg", ".docm", ".xlsm",
     }
 )  # fmt: skip
+_PROGRAM_STARTS = ("TVqQ", "TVpQ", "TVro", "f0VMR", "IyEv", "WDVPIVAlQEFQ")
+"""In base64: DOS and Windows programs, ELF, `#!/`, and the EICAR test that stands for any of them."""
 
 
 def is_program(name: str) -> bool:
@@ -39,7 +41,8 @@ def put_attachments(top: Node, embedded: Sequence[Node], path: str) -> None:
                 "ATTACHMENT_NAME_TWICE", f"{node.path} has the name of another attachment"
             )
         names.add(name)
-        if is_program(name):
+        start = "".join((node.element.text or "")[:40].split())
+        if is_program(name) or start.startswith(_PROGRAM_STARTS):
             top.draft.reject(
                 "EXECUTABLE_ATTACHMENT", f"{node.path} is a program; ask for the invoice without it"
             )

@@ -1,6 +1,7 @@
 """Holds an embedded invoice against the visible page of its PDF. Must never change a field."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -93,7 +94,11 @@ def _line_of(name: str, value: str, lines: Sequence[Line]) -> Line | None:
 
 
 def _prints(text: str, value: str) -> bool:
-    """Whether `text` prints `value` as a whole, however it is wrapped: HF-100 is not in HF-1007."""
+    """Whether `text` prints `value` as a whole, however it is wrapped: HF-100 is not in HF-1007.
+
+    Pages draw ligatures and composed letters as one glyph, which NFKC takes apart on both sides.
+    """
+    text, value = (unicodedata.normalize("NFKC", part) for part in (text, value))
     spaced = r"\s*".join(re.escape(character) for character in value if not character.isspace())
     return re.search(rf"(?<!\w){spaced}(?!\w)", text, re.IGNORECASE) is not None
 

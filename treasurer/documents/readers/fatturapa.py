@@ -7,6 +7,7 @@ those of EN 16931 where it has one.
 
 from lxml import etree
 
+from treasurer.documents.attachments import is_program
 from treasurer.documents.dates import xml_date
 from treasurer.documents.draft import Draft
 from treasurer.documents.fatturapa_groups import (
@@ -122,6 +123,7 @@ def _body(body: Node, document: Document, *, simplified: bool) -> None:
     if order := draft.text("order_reference"):
         draft.put_xpath("purchase_order", order, draft.evidence["order_reference"].location)
     body.put_first("preceding_invoice", "f:DatiGenerali", "f:DatiFattureCollegate", "f:IdDocumento")
+    _files(body)
     if simplified:
         simplified_goods(body)
     else:
@@ -142,3 +144,15 @@ def _issue_date(general: Node) -> None:
         )
     else:
         general.draft.put_xpath("issue_date", value, node.path, printed)
+
+
+def _files(body: Node) -> None:
+    """`Allegati` names each file in an element of its own."""
+    draft = body.draft
+    named = body.children("f:Allegati")
+    draft.put_xpath("attachments", len(named), f"{body.path}/f:Allegati")
+    for file in named:
+        if is_program(file.text("f:NomeAttachment") or ""):
+            draft.reject(
+                "EXECUTABLE_ATTACHMENT", f"{file.path} is a program; ask for the invoice without it"
+            )

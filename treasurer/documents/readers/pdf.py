@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pypdfium2 as pdfium2
 import pypdfium2.raw as pdfium
 
+from treasurer.documents.attachments import is_program
 from treasurer.documents.draft import Draft, Refused
 from treasurer.documents.hybrid import Attachment, read_hybrid
 from treasurer.documents.labelled import Line, read_labelled
@@ -113,6 +114,10 @@ def _attachments(draft: Draft, pdf: pdfium2.PdfDocument, limits: Limits) -> list
         draft.review("TOO_MANY_ATTACHMENTS", "the PDF carries too many files to look at")
     for index in range(min(count, _MAX_ATTACHMENTS)):
         attachment = pdf.get_attachment(index)
+        if is_program(attachment.get_name()):
+            draft.reject(
+                "EXECUTABLE_ATTACHMENT", "the PDF carries a program; ask for the invoice without it"
+            )
         if not attachment.get_name().lower().endswith(".xml"):
             continue
         try:
