@@ -129,6 +129,8 @@ def test_bases_count_allowances_and_charges_of_their_category():
     lines = [line("100.00"), line("50.00", rate="12")]
     good = [vat("90.00", "22.50"), vat("54.00", "6.48", rate="12.0")]
     assert reviewed(lines=lines, allowance_charges=adjusted, vat_breakdown=good) == set()
+    unsplit = {"lines": lines, "vat_breakdown": good, "allowance_total": "10", "charge_total": "4"}
+    assert reviewed(**unsplit) == set()
     bad = [vat("100.00", "25.00"), vat("54.00", "6.48", rate="12")]
     assert reviewed(lines=lines, allowance_charges=adjusted, vat_breakdown=bad) == {"BR-S-08"}
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from treasurer.documents.draft import Draft
 from treasurer.documents.reading import FieldValue
-from treasurer.documents.rules.rule import ARITHMETIC, CENT, ZERO, Rule, decimal, rows
+from treasurer.documents.rules.rule import ARITHMETIC, CENT, ZERO, Rule, amount, decimal, rows
 from treasurer.documents.rules.totals import counted_lines
 
 _FAMILY = {"Z": "BR-Z", "E": "BR-E", "AE": "BR-AE", "K": "BR-IC", "G": "BR-G", "O": "BR-O"}
@@ -59,6 +59,10 @@ def category_bases(draft: Draft) -> None:
     stated = rows(draft, "vat_breakdown")
     lines = counted_lines(draft)
     if not stated or not lines or len(lines) != len(rows(draft, "lines")):
+        return
+    adjusted = any(amount(draft, name) for name in ("allowance_total", "charge_total"))
+    if adjusted and not rows(draft, "allowance_charges"):
+        # EDIFACT's own allowances are read as totals only, so nothing can be said of categories.
         return
     sums: dict[tuple[str, Decimal], Decimal] = defaultdict(lambda: ZERO)
     for row in lines:
