@@ -76,16 +76,53 @@ def test_credit_notes_are_read_and_held(readers):
         assert reading.has("CREDIT_NOTE")
 
 
-def test_no_prose_document_is_accepted_with_a_wrong_amount(readers, capsys):
-    rows = corpus_cases("pdf-plain", "pdf-hybrid", "text")
-    accepted = 0
+FIELDS = (
+    "seller",
+    "invoice_number",
+    "issue_date",
+    "currency",
+    "tax_amount",
+    "payable_amount",
+    "iban",
+)
+"""Those that issue 4 scores."""
+
+
+def test_prose_meets_the_thresholds_of_the_issue(readers, capsys):
+    """Plain PDFs and texts, offline. Fields that are not printed are left out, as is what the
+    source's own expectation gets wrong.
+    """
+    rows = corpus_cases("pdf-plain", "text")
+    fields = right = accepted = 0
+    wrong_payable = []
     for row in rows:
         reading = read(readers, row)
-        if reading.outcome is Outcome.ACCEPTED:
-            accepted += 1
-            assert "payable_amount" not in wrong_fields(row, reading), row["file"]
+        shown = row.get("visible_in_pdf_text") or row.get("visible_in_text") or {}
+        hidden = {name for name, visible in shown.items() if not visible}
+        scored = set(FIELDS) & set(row["expected"]) - hidden - set(row.get("not_in_text", ()))
+        scored -= set(row.get("unreliable_expected_fields", ()))
+        wrong = scored & set(wrong_fields(row, reading))
+        fields, right = fields + len(scored), right + len(scored) - len(wrong)
+        accepted += reading.outcome is Outcome.ACCEPTED
+        if reading.outcome is Outcome.ACCEPTED and "payable_amount" in wrong:
+            wrong_payable.append(row["file"])
     with capsys.disabled():
-        print(f"\nprose: {accepted}/{len(rows)} accepted, none with a wrong amount")
+        print(
+            f"\nplain PDF and text: {len(rows)} documents, {right}/{fields} fields right, "
+            f"{accepted} accepted, {len(wrong_payable)} of them with a wrong amount"
+        )
+    assert wrong_payable == []
+    assert right >= 0.9 * fields
+    assert accepted >= 0.6 * len(rows)
+
+
+def test_what_was_paid_already_is_marked(readers):
+    """Named by the corpus as hard cases. The mark makes intake hold them."""
+    paid = ("saeco", "coolblue1", "coolblue2", "Orlen")
+    rows = [row for row in corpus_cases("pdf-plain", "text") if any(p in row["file"] for p in paid)]
+    assert len(rows) == 7
+    for row in rows:
+        assert read(readers, row).has("ALREADY_PAID"), row["file"]
 
 
 def test_every_other_file_gets_an_answer(readers):

@@ -9,7 +9,7 @@ from lxml import etree
 
 from treasurer.documents.amounts import find_amounts
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.labelled import Line
+from treasurer.documents.layout import Line
 from treasurer.documents.limits import Limits
 from treasurer.documents.unicode import visible
 from treasurer.documents.xml import parse_xml

@@ -13,7 +13,8 @@ from email.parser import BytesParser
 from email.utils import parseaddr
 
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.labelled import Line, read_labelled
+from treasurer.documents.labelled import read_labelled
+from treasurer.documents.layout import text_lines
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.reading import Evidence, Part, Source
 
@@ -140,11 +141,7 @@ def _sender(draft: Draft, message: EmailMessage) -> None:
 
 def _read_body(draft: Draft, texts: list[str], most_lines: int) -> None:
     """Read the text as an invoice in prose. A mail that is none asks for nothing that we may do."""
-    printed = [
-        Line(line, number)
-        for number, line in enumerate("\n".join(texts).splitlines(), start=1)
-        if line.strip()
-    ]
+    printed = text_lines("\n".join(texts))
     if len(printed) > most_lines:
         raise Refused("TOO_MANY_LINES", "the text is too long for an invoice; send a shorter one")
     if printed:
