@@ -242,3 +242,12 @@ def same(read: Any, expected: Any) -> bool:
         return Decimal(str(read)) == Decimal(str(expected))
     except InvalidOperation:
         return " ".join(str(read).split()) == " ".join(str(expected).split())
+
+
+def image_pdf(image: bytes) -> bytes:
+    """A scanned page: the image over all of it and no text."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, invariant=True)
+    canvas.drawImage(ImageReader(io.BytesIO(image)), 0, 0, *A4)
+    canvas.save()
+    return buffer.getvalue()

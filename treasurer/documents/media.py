@@ -107,10 +107,6 @@ def _is_mail(text: str) -> bool:
 def unreadable(kind: Kind) -> Refused:
     """Why a document of `kind` that no reader claimed is turned away."""
     match kind:
-        case Kind.IMAGE:
-            return Refused(
-                "IMAGE_NOT_READ", "images are not read yet; send a PDF with text or an e-invoice"
-            )
         case Kind.XML:
             return Refused(
                 "XML_UNKNOWN",

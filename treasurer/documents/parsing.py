@@ -19,6 +19,7 @@ _FAMILIES = {
     Kind.JSON: "json",
     Kind.TEXT: "text",
     Kind.MAIL: "rfc822",
+    Kind.IMAGE: "image",
 }
 _SUFFIXES = {
     ".pdf": Kind.PDF.value,

@@ -155,8 +155,17 @@ def _letterhead(
             return []
         best = first[ranked[0]]
         return [(_with_first_line(lines, best), best.cell)]
-    top = _top_of_block(lines, theirs, found)
+    top = _top_of_block(lines, theirs, found) or _first_line(lines, theirs, marks)
     return [(" ".join(visible(top.text).split()), top)] if top is not None else []
+
+
+def _first_line(lines: Sequence[Line], theirs: set[int], marks: Sequence[int]) -> Cell | None:
+    """The head of a receipt: a name above the address and the registration."""
+    cell = lines[0].cells[0]
+    text = visible(cell.text).strip()
+    near = any(0 < mark <= _NEAR_LINES for mark in marks)
+    alone = len(lines[0].cells) == 1 and 0 not in theirs and match_label(text) is None
+    return cell if near and alone and is_name(text) and " " in text else None
 
 
 def _with_first_line(lines: Sequence[Line], found: _Candidate) -> str:

@@ -11,10 +11,13 @@ from treasurer.documents.pairs import Found
 from treasurer.documents.unicode import visible
 
 _CODE = re.compile(r"\b[A-Z]{3,5}\b")
+_LEGAL_FORM = re.compile(r"\bSDN\.?\s?BHD\b", re.IGNORECASE)
+"""A company of Malaysia, not the dinar of Bahrain."""
 _NOT_CURRENCIES = frozenset(
     {"NET", "TTC", "VAT", "MWST", "UST", "INCL", "EXCL", "NETTO", "TVA", "GST", "PCS", "QTY", "TOTAL",
      "BTW", "IVA", "MVA", "DPH", "STK", "SUM"}
 )  # fmt: skip
+_SIGNS = ("€", "£", "₹", "(RM)", "zł", "Kč")
 _SHARED_BY: dict[str, frozenset[str]] = {
     "$": frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "TWD"}),
     "kr": frozenset({"SEK", "NOK", "DKK", "ISK"}),
@@ -68,9 +71,9 @@ def put_currency(
 
 def code_in(text: str) -> str | None:
     """The one known currency code or symbol in `text`."""
-    shown = visible(text)
+    shown = _LEGAL_FORM.sub(" ", visible(text))
     codes = {code for code in _CODE.findall(shown) if is_known(code)}
-    codes |= {code for sign in "€£₹" if sign in shown and (code := from_printed(sign))}
+    codes |= {code for sign in _SIGNS if sign in shown and (code := from_printed(sign.strip("()")))}
     return codes.pop() if len(codes) == 1 else None
 
 

@@ -1,8 +1,10 @@
 """Owns the list of formats. The first reader that claims a document reads it, so text comes last."""
 
 from treasurer.documents.media import Document, unreadable
+from treasurer.documents.readers.image import ImageReader
 from treasurer.documents.readers.json import JsonReader
 from treasurer.documents.readers.mail import MailReader
+from treasurer.documents.readers.ocr_boxes import OcrBoxesReader
 from treasurer.documents.readers.pdf import PdfReader
 from treasurer.documents.readers.reader import Reader
 from treasurer.documents.readers.text import TextReader
@@ -13,6 +15,8 @@ READERS: tuple[Reader, ...] = (
     PdfReader(),
     JsonReader(),
     MailReader(),
+    ImageReader(),
+    OcrBoxesReader(),
     TextReader(),
 )
 
