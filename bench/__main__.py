@@ -1,7 +1,7 @@
 """`make bench`: all comparisons in one run, with one table at the end; progress goes before it.
 
 Must never report a ratio of figures from different runs. `--quick` shows within minutes that all of
-it works; its figures mean little.
+it works; its figures mean little. `python -m bench readers` compares the readers alone.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from bench import intake, policy, startup
+from bench import intake, policy, readers, startup
 from bench.disks import Disk, disks, serve
 from bench.floor import Floor
 from bench.payments import PaymentsBench
@@ -53,11 +53,19 @@ def main(size: Size) -> None:
             results[f"intake, {disk.name}"] = _run(_intake(disk, size))
         _say("decisions")
         results["decisions, full trace"] = _decisions()
+        _say("readers")
+        results["readers"] = readers.measure(size.rounds)
         _say("starts")
         with serve(found[0]) as servers:
             results["starts"] = startup.measure(intake.api_settings(servers))
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     _table(results)
+    print(f"\nkept in {RESULTS.relative_to(Path.cwd())}")
+
+
+def only_readers(size: Size) -> None:
+    """The comparison of readers alone, which needs no database."""
+    _table({"readers": readers.measure(size.rounds)})
 
 
 def _run(figures: object) -> Figures:
@@ -134,7 +142,6 @@ def _table(results: dict[str, Figures]) -> None:
         print(f"\n{part}")
         for name, value in figures.items():
             print(f"  {name:52}{value:>14,.0f}" if value >= 100 else f"  {name:52}{value:>14.3g}")
-    print(f"\nkept in {RESULTS.relative_to(Path.cwd())}")
 
 
 def _say(text: str) -> None:
@@ -144,4 +151,5 @@ def _say(text: str) -> None:
 if __name__ == "__main__":
     # The pump logs as in production, but nobody reads it here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    main(QUICK if "--quick" in sys.argv[1:] else FULL)
+    chosen = QUICK if "--quick" in sys.argv[1:] else FULL
+    (only_readers if "readers" in sys.argv[1:] else main)(chosen)
