@@ -143,25 +143,21 @@ def _drafthorse(path: Path) -> Mapping[str, Any]:
         with _silent():
             _name, xml = get_xml_from_pdf(path.read_bytes(), check_xsd=False)
             document = Document.parse(xml, strict=False)
-        settlement = document.trade.settlement
-        totals = settlement.monetary_summation
-        return {
-            "seller": str(document.trade.agreement.seller.name),
-            "invoice_number": str(document.header.id),
-            "issue_date": document.header.issue_date_time.value.isoformat()[:10],
-            "currency": str(settlement.currency_code),
-            "tax_amount": _first(totals.tax_total_other_currency) or str(totals.tax_total.amount),
-            "payable_amount": str(totals.due_amount),
-            "iban": str(settlement.payment_means.payee_account.iban) or None,
-        }
-    except Exception:
-        return {}
-
-
-def _first(container: Any) -> str | None:
-    for amount, _currency in getattr(container, "children", ()):
-        return str(amount)
-    return None
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return {}  # a profile or version that it does not know
+    settlement = document.trade.settlement
+    taxes = settlement.monetary_summation.tax_total_other_currency.children
+    accounts = [str(means.payee_account.iban) for means in settlement.payment_means.children]
+    return {
+        "seller": str(document.trade.agreement.seller.name),
+        "invoice_number": str(document.header.id),
+        "issue_date": str(document.header.issue_date_time),
+        "currency": str(settlement.currency_code),
+        "tax_amount": str(taxes[0][0]) if taxes else None,
+        # Its `str` of an amount fails; the value itself is what its own model holds.
+        "payable_amount": str(settlement.monetary_summation.due_amount._value),
+        "iban": next((account for account in accounts if account), None),
+    }
 
 
 @contextlib.contextmanager

@@ -268,3 +268,14 @@ def image_pdf(image: bytes) -> bytes:
     canvas.drawImage(ImageReader(io.BytesIO(image)), 0, 0, *A4)
     canvas.save()
     return buffer.getvalue()
+
+
+def placed_pdf(*words: tuple[int, int, str]) -> bytes:
+    """One page with each text at its place, in points from the lower left."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, invariant=True)
+    canvas.setFont("Helvetica", 10)
+    for x, y, text in words:
+        canvas.drawString(x, y, text)
+    canvas.save()
+    return buffer.getvalue()

@@ -123,6 +123,7 @@ def _put_dates(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[L
     spoken_for = {item.cell for items in by_field.values() for item in items}
     for name in sorted(_DATES):
         groups: dict[tuple[bool, Tie], list[tuple[FieldValue, Cell]]] = {}
+        doubtful = False
         for item in by_field.get(name, []):
             day_first = order if order is not None else (item.match.label.day_first or None)
             text = visible(item.text)[:60]
@@ -131,12 +132,15 @@ def _put_dates(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[L
                 key = (not item.match.label.strong, item.tie)
                 groups.setdefault(key, []).append((value, item.cell))
             elif unsure and item.tie is Tie.BESIDE:
+                doubtful = True
                 draft.note(
                     "AMBIGUOUS_DATE", f"{name} may be read as two dates or none; left empty", name
                 )
         best = groups[min(groups)] if groups else []
         if name == "issue_date" and (not groups or min(groups)[0]):
-            best = _titled_date(lines, order) or best or _only_date(lines, order, spoken_for)
+            best = _titled_date(lines, order) or best
+            if not best and not doubtful:
+                best = _only_date(lines, order, spoken_for)
         settle(draft, name, best, decisive=False)
 
 

@@ -5,6 +5,7 @@ Must never know a single supplier; the words are those of `vocabulary`.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from treasurer.documents.unicode import visible
 from treasurer.documents.vocabulary import LONGEST, VOCABULARY, Label, words_of
@@ -37,6 +38,7 @@ class Labelled:
     rest: str
 
 
+@lru_cache(maxsize=4096)
 def match_label(segment: str) -> Labelled | None:
     """The longest label that `segment` begins with. Invisible characters cannot hide a label."""
     text = segment.strip()[:SEGMENT_CHARACTERS]

@@ -7,6 +7,7 @@ stand at columns. Readers hand over lines from top to bottom; what reads them as
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from treasurer.documents.reading import Box, Evidence, PrintedLine
 from treasurer.documents.unicode import visible
@@ -32,7 +33,7 @@ class Cell:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """A printed line. `number` counts from 1 on its page, or in the file where there are no pages.
 
@@ -44,7 +45,7 @@ class Line:
     page: int | None = None
     parted: bool = False
 
-    @property
+    @cached_property
     def text(self) -> str:
         """All of the line, its cells two blanks apart."""
         return "  ".join(cell.text for cell in self.cells)

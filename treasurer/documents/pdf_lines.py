@@ -7,7 +7,7 @@ import pypdfium2 as pdfium2
 import pypdfium2.raw as pdfium
 
 from treasurer.documents.layout import Line, boxed_lines
-from treasurer.documents.pdf_canvas import to_device
+from treasurer.documents.pdf_canvas import Projection
 from treasurer.documents.pdf_objects import Rectangle, annotated
 from treasurer.documents.pdf_visibility import VisibleText
 from treasurer.documents.reading import Box
@@ -64,19 +64,20 @@ def _characters(text_page: Any, count: int) -> list[tuple[int, str]]:
 
 def _lines(page: Any, text_page: Any, number: int, characters: list[tuple[int, str]]) -> list[Line]:
     """PDFium breaks text into lines, and each line is cut into cells where a wide gap shows."""
+    projection = Projection(page.raw)
     pieces: list[tuple[str, Box]] = []
     start = 0
     characters.append((-1, "\n"))
     for position, (_index, character) in enumerate(characters):
         if character in "\r\n":
             if start < position:
-                _cut(page.raw, text_page.raw, characters[start:position], pieces)
+                _cut(projection, text_page.raw, characters[start:position], pieces)
             start = position + 1
     return boxed_lines(pieces, number)
 
 
 def _cut(
-    page: Any, text_page: Any, line: list[tuple[int, str]], pieces: list[tuple[str, Box]]
+    page: Projection, text_page: Any, line: list[tuple[int, str]], pieces: list[tuple[str, Box]]
 ) -> None:
     """Append the cells of one of PDFium's lines. Only the ends of words are measured, which is cheap."""
     words: list[list[tuple[int, str]]] = [[]]
@@ -105,7 +106,7 @@ def _cut(
 
 
 def _put(
-    page: Any,
+    page: Projection,
     cell: list[tuple[list[tuple[int, str]], Rectangle, Rectangle]],
     pieces: list[tuple[str, Box]],
 ) -> None:
@@ -121,7 +122,7 @@ def _put(
         max(first[2], last[2]),
         max(first[3], last[3]),
     )
-    pieces.append((text, to_device(page, around, _SIDES, _SIDES)))
+    pieces.append((text, page.project(around, _SIDES, _SIDES)))
 
 
 def _loose(text_page: Any, index: int) -> Rectangle:

@@ -16,7 +16,7 @@ from treasurer.documents.layout import Cell, Line
 from treasurer.documents.unicode import visible
 
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?%")
-_BARE_RATE = re.compile(r"(?<![\d.,])([0-9]|[12]\d)(?:[.,](\d{1,2}))?(?![\d.,%]|\s?\d)")
+_BARE_RATE = re.compile(r"(?<![\d.,])([0-9]|[12]\d)(?:[.,](\d))?(?![\d.,%]|\s?\d)")
 _CENTS = re.compile(r"\d[.,]\d{2}(?!\d)")
 _CAPITAL = re.compile(r"\bcapital|stammkapital|kapital|capitale|kapitał", re.IGNORECASE)
 _MOST_AMOUNTS = 600

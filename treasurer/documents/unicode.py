@@ -48,6 +48,8 @@ def deceptive(text: str) -> list[tuple[str, str]]:
 
 def visible(text: str) -> str:
     """`text` without the characters that `deceptive` reports, for showing and for matching."""
+    if text.isascii() and text.isprintable():
+        return text
     return _ANY.sub("", text)
 
 

@@ -7,6 +7,7 @@ strong one stands. `other` are labels of what is no field, so that their values 
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from treasurer.documents.vocabulary import (
     czech,
@@ -44,6 +45,7 @@ def words_of(text: str) -> list[tuple[str, int]]:
     return [(plain(match.group()), match.end()) for match in _WORD.finditer(text)]
 
 
+@lru_cache(maxsize=4096)
 def plain(word: str) -> str:
     """Without case and accents: upper-case print often drops them."""
     if word.isascii():
