@@ -291,3 +291,49 @@ def test_labels_are_found_in_any_case_with_rates_and_signs(text, field, rest):
 @pytest.mark.parametrize("text", ["Invoice-related", "Totally fine", "Rechnungswesen GmbH", "19 %"])
 def test_parts_of_words_are_no_labels(text):
     assert match_label(text) is None
+
+
+BIG = """Rechnungsnummer: R-9
+Verkäufer: Muster GmbH
+Nettobetrag: 900,00 EUR
+MwSt 19 %: 171,00 EUR
+Gesamtbetrag: 1.071 EUR
+"""
+
+
+def test_sums_settle_a_mark_that_may_be_thousands_or_decimals():
+    assert parse(BIG).fields["payable_amount"] == "1071"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [BIG.replace("171,00", "170,00"), BIG.replace("900,00", "900.00"), BIG.replace(",00", "")],
+)
+def test_without_such_sums_it_stays_ambiguous(text):
+    reading = parse(text)
+    assert reading.fields["payable_amount"] is None
+    assert "AMBIGUOUS_AMOUNT" in codes(reading)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "outcome"),
+    [
+        ("IBAN: DE89 **** **** **** 3000 00", "IBAN_MASKED", Outcome.REVIEW),
+        ("IBAN: DE89 XXXX XXXX XXXX 0130 00", "IBAN_MASKED", Outcome.REVIEW),
+        ("IBAN: DE88 3704 0044 0532 0130 00", "IBAN_INVALID", Outcome.ACCEPTED),
+        ("Bill: Hald\u0435n", None, Outcome.ACCEPTED),
+    ],
+)
+def test_bank_accounts_that_cannot_be_compared(line, code, outcome):
+    reading = parse(f"Invoice No: A-1\nSeller: Halden Ltd\nTotal due: 5.00 EUR\n{line}")
+    assert codes(reading) == ({code, "MISSING_FIELD"} if code else {"MISSING_FIELD"})
+    assert reading.outcome is outcome
+    assert reading.fields["iban"] is None
+
+
+def test_a_seller_in_two_alphabets_is_reviewed():
+    reading = parse("Invoice No: A-1\nSeller: Hald\u0435n Freight AS\nTotal due: 5.00 EUR")
+    assert "MIXED_SCRIPTS" in codes(reading)
+    assert "MIXED_SCRIPTS" not in codes(
+        parse("Invoice No: A-1\nSeller: Łódź Żółć AS\nTotal: 5.00 EUR")
+    )

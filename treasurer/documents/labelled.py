@@ -6,7 +6,7 @@ Must never choose between two values that a payment hangs on, nor use what is no
 import re
 from collections.abc import Sequence
 
-from treasurer.documents.accounts import find_ibans
+from treasurer.documents.accounts import doubtful_iban, find_ibans
 from treasurer.documents.addresses import find_addresses, report_checksum, report_syntax
 from treasurer.documents.dates import find_date, written_day_first
 from treasurer.documents.draft import Draft
@@ -214,6 +214,9 @@ def _put_addresses(draft: Draft, lines: Sequence[Line]) -> None:
 def _put_accounts(draft: Draft, lines: Sequence[Line]) -> None:
     accounts: list[str] = []
     for line in lines:
+        if (doubt := doubtful_iban(visible(line.text))) is not None:
+            report = draft.review if doubt[0] == "IBAN_MASKED" else draft.note
+            report(*doubt, "iban")
         for iban in find_ibans(visible(line.text)):
             if not accounts:
                 draft.put("iban", iban, line.evidence("iban"))

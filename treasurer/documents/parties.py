@@ -13,7 +13,7 @@ from treasurer.documents.draft import Draft
 from treasurer.documents.labels import match_label
 from treasurer.documents.layout import Cell, Line
 from treasurer.documents.pairs import Found
-from treasurer.documents.unicode import visible
+from treasurer.documents.unicode import mixes_scripts, visible
 from treasurer.documents.vat_ids import find_vat_ids
 
 _LEGAL_FORM = re.compile(
@@ -66,6 +66,12 @@ def put_parties(draft: Draft, lines: Sequence[Line], found: Sequence[Found]) -> 
     if sellers:
         name, cell = sellers[0]
         draft.put("seller", name, cell.evidence("seller"))
+        if mixes_scripts(name):
+            draft.review(
+                "MIXED_SCRIPTS",
+                "the seller's name mixes alphabets that look alike; compare it with the real one",
+                "seller",
+            )
 
 
 def _key(name: str) -> str:

@@ -21,7 +21,7 @@ from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Cell, Line
 from treasurer.documents.pairs import Found, Tie
 from treasurer.documents.printed_currency import code_in, put_currency
-from treasurer.documents.totals import Totals, find_totals, printed_amounts
+from treasurer.documents.totals import Totals, find_totals, printed_amounts, thousands_by_sums
 from treasurer.documents.unicode import deceptive, visible
 
 _HARMLESS_TAIL = re.compile(
@@ -64,12 +64,18 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
         name: _strongest([item for item in items if item.tie <= Tie.ALONE])
         for name, items in found.items()
     }
-    due = _read_all(draft, "payable_amount", beside.get("payable_amount", []), decisive=True)
+    due = _read_all(draft, "payable_amount", beside.get("payable_amount", []), lines, decisive=True)
     totals = _read_all(
-        draft, "tax_inclusive_amount", beside.get("tax_inclusive_amount", []), decisive=not due
+        draft,
+        "tax_inclusive_amount",
+        beside.get("tax_inclusive_amount", []),
+        lines,
+        decisive=not due,
     )
     for name in _MONEY:
-        _put_if_one(draft, name, _read_all(draft, name, beside.get(name, []), decisive=False))
+        _put_if_one(
+            draft, name, _read_all(draft, name, beside.get(name, []), lines, decisive=False)
+        )
     sums, unclear = find_totals(
         lines,
         prepaid_named=_on_account(lines) or "prepaid_amount" in found,
@@ -163,7 +169,9 @@ def _on_account(lines: Sequence[Line]) -> bool:
     return any(_ON_ACCOUNT.search(visible(line.text)) for line in lines)
 
 
-def _read_all(draft: Draft, name: str, found: Sequence[Found], *, decisive: bool) -> list[_Money]:
+def _read_all(
+    draft: Draft, name: str, found: Sequence[Found], lines: Sequence[Line], *, decisive: bool
+) -> list[_Money]:
     """The readable amounts under a label. What a decisive label leaves unreadable is a finding."""
     money: list[_Money] = []
     unreadable = False
@@ -177,6 +185,8 @@ def _read_all(draft: Draft, name: str, found: Sequence[Found], *, decisive: bool
             continue
         if item.tie is Tie.ALONE and not _is_money(printed):
             continue
+        if printed.problem == AMBIGUOUS_AMOUNT:
+            printed = thousands_by_sums(printed, printed_amounts(lines, credit=unsigned))
         if printed.value is None:
             if decisive:
                 _report(draft, name, printed)

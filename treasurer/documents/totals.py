@@ -6,11 +6,11 @@ amount of the page that is the sum of two others, in the ratio of a printed tax 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 
-from treasurer.documents.amounts import find_amounts
+from treasurer.documents.amounts import PrintedAmount, find_amounts
 from treasurer.documents.currencies import SHARED_SYMBOLS, from_printed
 from treasurer.documents.layout import Cell, Line
 from treasurer.documents.unicode import visible
@@ -30,6 +30,7 @@ _CENT = Decimal("0.01")
 class Printed:
     """An amount with cents or a currency, without its sign, and where it stands."""
 
+    text: str
     value: Decimal
     negative: bool
     currency_text: str | None
@@ -65,7 +66,8 @@ def printed_amounts(lines: Sequence[Line], *, credit: bool) -> list[Printed]:
                 if amount.value is None or not (currency or _CENTS.search(amount.text)):
                     continue
                 value = Decimal(amount.value)
-                found.append(Printed(abs(value), value < 0 and not credit, currency, cell))
+                number = re.sub(r"^[^0-9]+|[^0-9]+$", "", amount.text)
+                found.append(Printed(number, abs(value), value < 0 and not credit, currency, cell))
                 if len(found) >= _MOST_AMOUNTS:
                     return found
     return found
@@ -90,7 +92,7 @@ def find_totals(
     gross = largest[0]
     split = _split(gross, by_value, rates)
     if split is None and _untaxed(gross, amounts, rates):
-        by_value.setdefault(_ZERO, Printed(_ZERO, False, None, by_value[gross].cell))
+        by_value.setdefault(_ZERO, Printed("0", _ZERO, False, None, by_value[gross].cell))
         split = gross, _ZERO
     if split is None:
         return None, False
@@ -98,6 +100,20 @@ def find_totals(
     paid, unclear = _prepaid(gross, net, tax, amounts, by_value, named=prepaid_named)
     due = by_value[gross - paid.value] if paid is not None else by_value[gross]
     return Totals(by_value[net], by_value[tax], by_value[gross], paid, due), unclear
+
+
+def thousands_by_sums(amount: PrintedAmount, others: Sequence[Printed]) -> PrintedAmount:
+    """`1.190` as 1190 where the sums say so: every other amount has cents after the other mark, and
+    two of them make it. Else as it came, unread.
+    """
+    mark = "." if "." in amount.text else ","
+    cents = [other for other in others if other.text[-3:-2] == ("," if mark == "." else ".")]
+    whole = re.sub(r"[^0-9]", "", amount.text)
+    values = {other.value for other in cents}
+    made = any(Decimal(whole) - value in values for value in values)
+    if len(cents) < 2 or len(cents) < len(others) or not made:
+        return amount
+    return replace(amount, value=whole, problem=None)
 
 
 def _rates(lines: Sequence[Line]) -> set[Decimal]:
