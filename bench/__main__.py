@@ -54,7 +54,7 @@ def main(size: Size) -> None:
         _say("decisions")
         results["decisions, full trace"] = _decisions()
         _say("readers")
-        results["readers"] = readers.measure(size.rounds)
+        results["readers"] = readers.measure()
         _say("starts")
         with serve(found[0]) as servers:
             results["starts"] = startup.measure(intake.api_settings(servers))
@@ -63,9 +63,9 @@ def main(size: Size) -> None:
     print(f"\nkept in {RESULTS.relative_to(Path.cwd())}")
 
 
-def only_readers(size: Size) -> None:
+def only_readers() -> None:
     """The comparison of readers alone, which needs no database."""
-    _table({"readers": readers.measure(size.rounds)})
+    _table({"readers": readers.measure()})
 
 
 def _run(figures: object) -> Figures:
@@ -152,4 +152,7 @@ if __name__ == "__main__":
     # The pump logs as in production, but nobody reads it here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     chosen = QUICK if "--quick" in sys.argv[1:] else FULL
-    (only_readers if "readers" in sys.argv[1:] else main)(chosen)
+    if "readers" in sys.argv[1:]:
+        only_readers()
+    else:
+        main(chosen)
