@@ -6,7 +6,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --generate-hashes --univ
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench lock contracts anvil screenshots clean
+.PHONY: help setup run demo test check fuzz bench lock contracts anvil screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lock: ## renew the lock files (hashes, no addresses)
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements-bench.lock
 	@.venv-bench/bin/python -m compileall -q -j 0 .venv-bench/lib $(OURS) > /dev/null 2>&1 || true
 	@touch $@
+
+fuzz: setup ## feed mutated documents to the readers for FUZZ_S seconds (an hour)
+	@$(PY) -m tests.support.fuzz $(or $(FUZZ_S),3600)
 
 bench: .venv-bench/.installed ## compare with peers side by side, in one run (minutes)
 	@PYTHONPATH=. .venv-bench/bin/python -m bench

@@ -1,7 +1,7 @@
 """`make bench`: all comparisons in one run, with one table at the end; progress goes before it.
 
 Must never report a ratio of figures from different runs. `--quick` shows within minutes that all of
-it works; its figures mean little. `python -m bench intake starts` measures these parts alone.
+it works; its figures mean little. `python -m bench readers starts` measures these parts alone.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from bench import intake, policy, startup
+from bench import intake, policy, readers, startup
 from bench.disks import Disk, disks, serve
 from bench.floor import Floor
 from bench.payments import PaymentsBench
@@ -43,7 +43,7 @@ QUICK = Size(rounds=2, floor_s=0.5, payments=500, workflows=50, requests=500)
 Figures = dict[str, float]
 
 
-PARTS = ("payments", "intake", "decisions", "starts")
+PARTS = ("payments", "intake", "decisions", "readers", "starts")
 
 
 def main(size: Size, parts: Sequence[str]) -> None:
@@ -60,6 +60,9 @@ def main(size: Size, parts: Sequence[str]) -> None:
         if "decisions" in parts:
             _say("decisions")
             results["decisions, full trace"] = _decisions()
+        if "readers" in parts:
+            _say("readers")
+            results["readers"] = readers.measure()
         if "starts" in parts:
             _say("starts")
             with serve(found[0]) as servers:

@@ -23,6 +23,7 @@ from treasurer.bootstrap import (
 from treasurer.chain.pinning import require_network
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
+from treasurer.documents.ocr import Tesseract
 from treasurer.settings import Settings
 from worker.deposits import follow_all
 from worker.heads import sign_heads
@@ -41,7 +42,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     core = open_core(settings, pool_size=10)
     chain, signer = open_chain(core), open_signer(core)
     notifications = open_notifications(core)
-    documents = DocumentReaders(limits=Limits(), workers=2)
+    documents = DocumentReaders(limits=Limits(), workers=2, ocr=Tesseract.find())
     intake = IntakeRunner(core, documents)
     register(
         core.queue_app,

@@ -1,11 +1,14 @@
 """Small fuzzing: whatever the bytes, a reader answers or refuses, and nothing is invented."""
 
+import json
 from decimal import Decimal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.documents.test_mail import mail
 from tests.support.documents import INVOICE_LINES, parse, pdf, text_invoice, ubl_invoice
+from tests.support.fuzz import fuzz
 from treasurer.documents.reading import Outcome, Reading, reading_from_json
 
 UBL, PDF = ubl_invoice(), pdf()
@@ -74,6 +77,43 @@ def test_whatever_stands_as_the_amount_is_read_exactly_or_not_at_all(printed):
     max_leaves=12,
 ))  # fmt: skip
 def test_any_json(body):
-    import json
-
     sound(parse(json.dumps(body)))
+
+
+@settings(quick, max_examples=80)
+@given(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=8))
+def test_damaged_mail(changes):
+    message = mail()
+    message.add_attachment(UBL, maintype="application", subtype="xml", filename="a.xml")
+    content = bytearray(bytes(message))
+    for position, value in changes:
+        content[position] = value
+    reading = parse(bytes(content))
+    if not reading.parts:
+        sound(reading)
+
+
+CELLS = st.sampled_from(
+    ["Total", "Netto", "MwSt 19 %", "100,00", "19,00", "119,00 EUR", "Rechnung Nr.", "R-1", "vom",
+     "01.02.2026", "Muster GmbH", "Verkäufer", "Name:", "DE123456789", "0", "1.000", "-5,00"]
+)  # fmt: skip
+
+
+@quick
+@given(st.lists(st.lists(CELLS, max_size=4), max_size=20))
+def test_cells_in_any_order(rows):
+    sound(parse("\n".join("   ".join(row) for row in rows)))
+
+
+@quick
+@given(st.lists(st.tuples(*[st.integers(0, 999_999)] * 8, CELLS), min_size=1, max_size=20))
+def test_boxes_anywhere(rows):
+    reading = parse("\n".join(",".join(map(str, row)) for row in rows))
+    sound(reading)
+    assert reading.outcome is not Outcome.ACCEPTED
+
+
+def test_mutated_documents_of_every_format_are_answered_in_time():
+    counts = fuzz(3, seed=20261127)
+    assert counts["documents"] > 20
+    assert counts["READER_FAILED"] == counts["READING_TIMED_OUT"] == 0

@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from decimal import Decimal, InvalidOperation
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,23 @@ def attack_document(row: dict[str, Any]) -> bytes:
     if spans:
         shown = re.sub(r"⟦hidden:.*?⟧.*?⟦/hidden⟧", "", payload, flags=re.S)
         return pdf(shown.strip().splitlines(), hidden=tuple(spans))
+    if row["channel"] == "email":
+        return _mail(payload)
     return payload.encode("utf-8")
+
+
+def _mail(payload: str) -> bytes:
+    """The mail as it would arrive; a payload without a header is the text of one."""
+    if not payload.startswith("From: "):
+        payload = f"From: someone@elsewhere.example\nSubject: note\n\n{payload}"
+    head, _, body = payload.partition("\n\n")
+    message = EmailMessage()
+    for line in head.splitlines():
+        name, _, value = line.partition(": ")
+        message[name] = value
+    message["To"] = "invoices@norwick.example"
+    message.set_content(body)
+    return bytes(message)
 
 
 def same(read: Any, expected: Any) -> bool:
@@ -242,3 +259,23 @@ def same(read: Any, expected: Any) -> bool:
         return Decimal(str(read)) == Decimal(str(expected))
     except InvalidOperation:
         return " ".join(str(read).split()) == " ".join(str(expected).split())
+
+
+def image_pdf(image: bytes) -> bytes:
+    """A scanned page: the image over all of it and no text."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, invariant=True)
+    canvas.drawImage(ImageReader(io.BytesIO(image)), 0, 0, *A4)
+    canvas.save()
+    return buffer.getvalue()
+
+
+def placed_pdf(*words: tuple[int, int, str]) -> bytes:
+    """One page with each text at its place, in points from the lower left."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4, invariant=True)
+    canvas.setFont("Helvetica", 10)
+    for x, y, text in words:
+        canvas.drawString(x, y, text)
+    canvas.save()
+    return buffer.getvalue()

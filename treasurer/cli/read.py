@@ -32,10 +32,11 @@ def read(context: click.Context, files: tuple[Path, ...], as_json: bool) -> None
     # Imported here, because `treasurer --help` must not pay for the readers.
     from treasurer.documents.extraction import DocumentReaders
     from treasurer.documents.limits import Limits
+    from treasurer.documents.ocr import Tesseract
 
     workers = min(len(files), os.cpu_count() or 1, _MAX_WORKERS)
     unreadable = 0
-    with DocumentReaders(limits=Limits(), workers=workers) as readers:
+    with DocumentReaders(limits=Limits(), workers=workers, ocr=Tesseract.find()) as readers:
         rows = _rows(readers, files, workers=workers, document_bytes=Limits().document_bytes)
         for row in _with_progress(rows, len(files)):
             unreadable += any(f["code"] == "FILE_UNREADABLE" for f in row["findings"])

@@ -4,7 +4,7 @@ A statement that is executed one by one costs a round trip and a pass through th
 database's libraries, which for small sets is more than the work itself.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from psycopg import AsyncConnection as Driver
 from psycopg import OperationalError
 from sqlalchemy import TextClause
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 Parameters = Mapping[str, Any]
 
@@ -23,6 +23,31 @@ class Executes(Protocol):
 
     async def execute(self, statement: TextClause, parameters: Parameters, /) -> object:
         """Do it within the transaction."""
+
+
+class Answers(Executes, Protocol):
+    """A unit of work, pipelined or not, one of whose answers is read."""
+
+    async def fetch(
+        self, statement: TextClause, parameters: Parameters, /
+    ) -> Sequence[tuple[Any, ...]]:
+        """Its rows."""
+
+
+class OneByOne:
+    """The same on a connection whose unit of work began otherwise: each statement for itself."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def execute(self, statement: TextClause, parameters: Parameters, /) -> None:
+        await self._connection.execute(statement, parameters)
+
+    async def fetch(
+        self, statement: TextClause, parameters: Parameters, /
+    ) -> list[tuple[Any, ...]]:
+        rows = await self._connection.execute(statement, parameters)
+        return [tuple(row) for row in rows]
 
 
 class Pipelined:

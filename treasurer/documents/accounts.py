@@ -8,6 +8,11 @@ from stdnum import iban as iban_numbers
 from treasurer.documents.draft import Draft
 
 _LIKE_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", re.ASCII)
+_MASKED_IBAN = re.compile(
+    r"(?<![A-Z0-9])[A-Z]{2}(?:[0-9]{2}|[*•·xX]{2})(?=[ \u00a0A-Z0-9]*[*•·xX]{3})"
+    r"(?:[ \u00a0]?[A-Z0-9*•·x]){8,30}"
+)
+_NAMED_IBAN = re.compile(r"\bIBAN\b\W{0,6}[A-Z]{2}[0-9]{2}(?:[ \u00a0]?[A-Z0-9]){8,30}")
 _PRINTED_IBAN = re.compile(r"(?<![A-Z0-9])[A-Z]{2}[0-9]{2}(?:[ \u00a0]?[A-Z0-9]){11,30}", re.ASCII)
 
 
@@ -35,6 +40,21 @@ def first_iban(accounts: list[str], draft: Draft) -> str | None:
                 "payee_accounts",
             )
     return found
+
+
+def doubtful_iban(text: str) -> tuple[str, str] | None:
+    """Code and message for what is printed as an IBAN and is none: hidden digits, wrong check digits."""
+    if _MASKED_IBAN.search(text):
+        return (
+            "IBAN_MASKED",
+            "a bank account is printed with hidden digits; it cannot be compared, ask for all of it",
+        )
+    if _NAMED_IBAN.search(text) and not find_ibans(text):
+        return (
+            "IBAN_INVALID",
+            "a bank account looks like an IBAN, but its length or check digits are wrong",
+        )
+    return None
 
 
 def find_ibans(text: str) -> list[str]:

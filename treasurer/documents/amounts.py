@@ -6,6 +6,7 @@
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from treasurer.documents.currencies import SHARED_SYMBOLS, SYMBOLS, from_printed
 from treasurer.documents.unicode import has_non_ascii_digit
@@ -33,6 +34,7 @@ _AMOUNT = re.compile(
 )
 # 1e6, 1_000, 0x10: spellings of numbers elsewhere, never of an amount on an invoice.
 _NUMERIC_TAIL = re.compile(r"[eE](?:[+-]?\d+)?|_\w*|[xX][0-9a-fA-F]+")
+_DIGIT = re.compile(r"\d")
 _DATE = re.compile(r"(?<!\d)(?:\d{4}-\d{2}-\d{2}|\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2}))(?!\d)")
 _EXACT = tuple(
     re.compile(pattern, re.ASCII)
@@ -71,6 +73,11 @@ class PrintedAmount:
 
 def find_amounts(text: str) -> list[PrintedAmount]:
     """Every amount printed in `text`, in order. Percentages and dates are not amounts."""
+    return list(_amounts(text)) if _DIGIT.search(text) else []
+
+
+@lru_cache(maxsize=2048)
+def _amounts(text: str) -> tuple[PrintedAmount, ...]:
     blanked = _DATE.sub(lambda match: "\x00" * len(match.group()), text)
     found = []
     for match in _AMOUNT.finditer(blanked):
@@ -79,7 +86,7 @@ def find_amounts(text: str) -> list[PrintedAmount]:
             continue
         if match["percent"] is None:
             found.append(_amount(match))
-    return found
+    return tuple(found)
 
 
 def interpret(number: str) -> tuple[str | None, str | None]:

@@ -17,7 +17,7 @@ STABLECOINS = frozenset(
 
 SYMBOLS = {
     "€": "EUR", "£": "GBP", "US$": "USD", "USD$": "USD", "₹": "INR", "zł": "PLN", "Kč": "CZK",
-    "₩": "KRW", "₺": "TRY", "₴": "UAH", "R$": "BRL", "C$": "CAD",
+    "RM": "MYR", "Ft": "HUF", "₩": "KRW", "₺": "TRY", "₴": "UAH", "R$": "BRL", "C$": "CAD",
     "A$": "AUD", "HK$": "HKD", "S$": "SGD", "NZ$": "NZD",
 }  # fmt: skip
 """Symbols of one currency only. `$`, `¥`, `kr` and `Rs` are shared and stay unread."""

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,22 +22,27 @@ from typing import Self
 import treasurer
 from treasurer.documents.child import HEAD_BYTES, READY, reader_failed, unpacked
 from treasurer.documents.limits import Limits
+from treasurer.documents.ocr import Tesseract
 from treasurer.documents.parsing import check_size
-from treasurer.documents.reading import Reading, refusal
+from treasurer.documents.reading import Finding, Reading, Severity, refusal
 from treasurer.kernel.errors import Transient
 
 _START_S = 30
+_WITHOUT_TEXT = ("PDF_NO_TEXT_LAYER", "IMAGE_NOT_READ")
 _ANSWER_BYTES = 64 * 1024 * 1024
 
 
 class DocumentReaders:
     """A few child processes, started when first needed and reused: a reading costs milliseconds.
 
+    With `ocr`, images and scans are recognised, which costs about a second a page.
+
     Thread-safe. Use it as a context manager, or call `close`.
     """
 
-    def __init__(self, *, limits: Limits, workers: int) -> None:
+    def __init__(self, *, limits: Limits, workers: int, ocr: Tesseract | None = None) -> None:
         self._limits = limits
+        self._ocr = ocr
         self._free = threading.BoundedSemaphore(workers)
         self._guard = threading.Lock()
         self._idle: list[_Child] = []
@@ -61,9 +66,27 @@ class DocumentReaders:
             "media_type": media_type,
             "bytes": len(content),
         }
+        reading = self._read(head, content)
+        if not any(reading.has(code) for code in _WITHOUT_TEXT):
+            return reading
+        if self._ocr is None:
+            return _with_review(
+                reading,
+                "OCR_NOT_INSTALLED",
+                "no character recognition (Tesseract) is installed; type the fields by hand",
+            )
+        boxes = self._ocr.recognise(content, pdf=reading.format == "pdf")
+        if boxes is None or len(boxes) > self._limits.document_bytes:
+            return _with_review(
+                reading, "OCR_FAILED", "no characters were recognised; type the fields by hand"
+            )
+        recognised = self._read({"sha256": sha256, "bytes": len(boxes)}, boxes)
+        return replace(recognised, format=f"{reading.format}-scan", media_type=reading.media_type)
+
+    def _read(self, head: dict[str, str | int | None], content: bytes) -> Reading:
         with self._free:
             child = self._take()
-            reading = child.read(head, content)
+            reading = child.read({"filename": None, "media_type": None, **head}, content)
             self._give_back(child)
         return reading
 
@@ -103,6 +126,11 @@ class DocumentReaders:
                 self._idle.append(child)
                 return
         child.stop()
+
+
+def _with_review(reading: Reading, code: str, message: str) -> Reading:
+    finding = Finding(code, message, None, Severity.REVIEW)
+    return replace(reading, findings=(*reading.findings, finding))
 
 
 def read_document(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.labelled import Line
+from treasurer.documents.layout import Line
 from treasurer.documents.limits import Limits
 from treasurer.documents.media import Document
 from treasurer.documents.page_agreement import (

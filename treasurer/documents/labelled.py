@@ -4,193 +4,189 @@ Must never choose between two values that a payment hangs on, nor use what is no
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from treasurer.documents.accounts import find_ibans
+from treasurer.documents.accounts import doubtful_iban, find_ibans
 from treasurer.documents.addresses import find_addresses, report_checksum, report_syntax
-from treasurer.documents.dates import find_date
+from treasurer.documents.dates import find_date, written_day_first
 from treasurer.documents.draft import Draft
-from treasurer.documents.labels import Labelled, match_label
+from treasurer.documents.layout import Cell, Line
+from treasurer.documents.pairs import Found, Tie, find_columns, find_pairs
+from treasurer.documents.parties import put_parties
+from treasurer.documents.phrases import CREDIT, TITLE, says_paid, titles
 from treasurer.documents.printed_money import put_money
-from treasurer.documents.reading import Box, Evidence, FieldValue, PrintedLine
+from treasurer.documents.reading import FieldValue
 from treasurer.documents.unicode import deceptive, visible
+from treasurer.documents.vat_ids import find_vat_ids
 
-_SEGMENTS = re.compile(r"\t+|[ \u00a0]{2,}|\s\|\s")
-_NUMBER_TOKEN = re.compile(r"#?[A-Za-z0-9][A-Za-z0-9_./#-]{0,40}", re.ASCII)
+_NUMBER_TOKEN = re.compile(r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#-]{0,40}", re.ASCII)
 _CHAIN = re.compile(r"chain(?:[\s-]*id)?\s*[:#]?\s*([0-9]{1,10})", re.IGNORECASE | re.ASCII)
-_BARE_NUMBER = re.compile(r"\W*\d[\d.,'’\s-]*(?:[A-Z]{3}|[^\w\s])?\s*")
-_PAID = re.compile(
-    r"\b(?:paid in full|already (?:been )?paid|payment received|bereits (?:bezahlt|beglichen)"
-    r"|dankend erhalten|reeds (?:betaald|voldaan)|déjà (?:payée?|réglée?)|acquittée?|zapłacono)\b",
-    re.IGNORECASE,
-)
-_CREDIT = re.compile(
-    r"\s*(?:credit (?:note|memo)|(?:rechnungs)?gutschrift|avoir|creditnota|note de crédit)\b",
-    re.IGNORECASE,
-)
-MONEY = frozenset(
-    {
-        "payable_amount", "tax_inclusive_amount", "tax_exclusive_amount", "line_total", "tax_amount",
-        "charge_total", "allowance_total", "prepaid_amount", "rounding_amount",
-    }
+_DAY_FIRST_MONEY = frozenset(
+    {"GBP", "INR", "MYR", "SGD", "AUD", "NZD", "ZAR", "HKD", "AED", "KES", "NGN", "PKR", "LKR", "BDT",
+     "THB", "IDR", "PLN", "CZK", "DKK", "NOK", "CHF", "BRL", "MXN", "ARS", "COP", "CLP", "TRY", "RON"}
 )  # fmt: skip
-_PARTIES = frozenset({"seller", "buyer"})
+"""Where this is paid with, English too is written with the day first."""
 _DATES = frozenset({"issue_date", "due_date"})
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A printed line. `number` counts from 1 on its page, or in the file where there are no pages."""
-
-    text: str
-    number: int
-    page: int | None = None
-    locate: Callable[[], Box | None] = lambda: None
-
-    @property
-    def printed(self) -> PrintedLine:
-        """The line as a person sees it."""
-        return PrintedLine(visible(self.text).strip(), self.number, self.page)
-
-    def evidence(self, name: str) -> Evidence:
-        """This line as the evidence of a field. Its box is asked for only now, because it costs."""
-        return self.printed.evidence(name, None if self.page is None else self.locate())
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A labelled value before one of several is settled on."""
-
-    match: Labelled
-    line: Line
 
 
 def read_labelled(draft: Draft, lines: Sequence[Line]) -> None:
     """Fill `draft` from `lines` in reading order."""
     draft.printed = [shown for line in lines if (shown := line.printed).text]
-    found = list(_labelled(lines))
+    _put_kind(draft, lines)
+    found = find_pairs(lines)
+    columns = find_columns(lines)
     by_field: dict[str, list[Found]] = {}
-    for item in found:
+    for item in (*found, *columns):
         by_field.setdefault(item.match.label.field, []).append(item)
-    _put_texts(draft, by_field)
-    _put_dates(draft, by_field)
-    put_money(draft, {name: by_field.get(name, []) for name in (*sorted(MONEY), "currency")}, lines)
+    put_money(draft, by_field, lines)
+    _put_numbers(draft, by_field, lines)
+    _put_dates(draft, by_field, lines)
+    put_parties(draft, lines, found)
+    _put_vat_id(draft, by_field, lines)
     _put_addresses(draft, lines)
     _put_accounts(draft, lines)
     _warnings(draft, lines)
-    draft.put("document_kind", "invoice", lines[0].evidence("document_kind"))
-    for line in lines[:5]:
-        if _CREDIT.match(line.text):
-            draft.put("document_kind", "credit_note", line.evidence("document_kind"))
     for name in ("due_date", "payable_amount", "iban"):
         draft.absent(name)
 
 
-def _labelled(lines: Sequence[Line]) -> Iterable[Found]:
-    """Labels at the start of a line or column, with the value beside them or on the next line."""
-    for index, line in enumerate(lines):
-        segments = [part for part in _SEGMENTS.split(line.text.strip()) if part.strip()]
-        for position, segment in enumerate(segments):
-            match = match_label(segment)
-            if match is None:
-                continue
-            if visible(match.rest).strip():
-                yield Found(match, line)
-            elif position + 1 < len(segments):
-                # The columns of a table row belong together.
-                rest = "  ".join(segments[position + 1 :])
-                yield Found(Labelled(match.label, match.qualifier, True, rest), line)
-            elif index + 1 < len(lines) and lines[index + 1].page == line.page:
-                following = lines[index + 1]
-                stacked = match.label.field in MONEY and _stacked(lines, index)
-                # A colon below a bare `Seller` is a table of details, not the seller's name.
-                detail = match.label.field in _PARTIES and ":" in following.text
-                if match_label(following.text) is None and not stacked and not detail:
-                    rest = following.text.strip()
-                    yield Found(Labelled(match.label, match.qualifier, True, rest), following)
-
-
-def _stacked(lines: Sequence[Line], index: int) -> bool:
-    """Whether the label at `index` is one of a column of labels, with a column of amounts below.
-
-    Which amount belongs to which label then hangs on the layout, so none is taken.
-    """
-    above = match_label(lines[index - 1].text) if index > 0 else None
-    below = lines[index + 2].text if index + 2 < len(lines) else ""
-    return (above is not None and not above.rest.strip()) or bool(_BARE_NUMBER.fullmatch(below))
-
-
-def strongest(found: Sequence[Found]) -> list[Found]:
-    """Those under strong labels, or all when there is none."""
-    return [item for item in found if item.match.label.strong] or list(found)
+def _put_kind(draft: Draft, lines: Sequence[Line]) -> None:
+    draft.put("document_kind", "invoice", lines[0].evidence("document_kind"))
+    for line in lines[:12]:
+        if any(CREDIT.match(cell.text) for cell in line.cells):
+            draft.put("document_kind", "credit_note", line.evidence("document_kind"))
 
 
 def settle(
-    draft: Draft, name: str, candidates: Sequence[tuple[FieldValue, Line]], *, decisive: bool
+    draft: Draft, name: str, candidates: Sequence[tuple[FieldValue, Cell]], *, decisive: bool
 ) -> None:
     """Put the one value that all candidates agree on. Where they differ, the field stays empty."""
     if not candidates:
         return
-    if len({str(value).casefold() for value, _line in candidates}) > 1:
+    if len({str(value).casefold() for value, _cell in candidates}) > 1:
         if decisive:
             draft.review(
                 "CONFLICTING_VALUES", f"{name} is printed with several values; pick one", name
             )
         return
-    value, line = candidates[0]
-    draft.put(name, value, line.evidence(name))
+    value, cell = candidates[0]
+    draft.put(name, value, cell.evidence(name))
 
 
-def _put_texts(draft: Draft, by_field: dict[str, list[Found]]) -> None:
+def _put_numbers(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[Line]) -> None:
     for name in ("invoice_number", "purchase_order"):
-        numbers: list[tuple[FieldValue, Line]] = []
-        for item in strongest(by_field.get(name, [])):
-            token = _document_number(item.match)
+        groups: dict[tuple[bool, Tie], list[tuple[FieldValue, Cell]]] = {}
+        for item in by_field.get(name, []):
+            token = _document_number(item)
             if token is not None:
-                numbers.append((token, item.line))
-        settle(draft, name, numbers, decisive=name == "invoice_number")
-    for name in sorted(_PARTIES):
-        parties: list[tuple[FieldValue, Line]] = [
-            (" ".join(visible(item.match.rest).split())[:200], item.line)
-            for item in by_field.get(name, [])
-            # A sentence may begin with "From"; a field has a colon, or its value on the next line.
-            if item.match.marked
-        ]
-        settle(draft, name, [p for p in parties if p[0]], decisive=name == "seller")
-    vat: list[tuple[FieldValue, Line]] = [
-        ("".join(visible(item.match.rest).split())[:20], item.line)
-        for item in by_field.get("seller_vat_id", [])
-        if re.match(r"\s*[A-Z]{2}", item.match.rest)
-    ]
-    settle(draft, "seller_vat_id", vat, decisive=False)
+                key = (not item.match.label.strong, item.tie)
+                groups.setdefault(key, []).append((token, item.cell))
+        best = groups[min(groups)] if groups else []
+        if not best and name == "invoice_number":
+            best = _titled(lines)
+        settle(draft, name, best, decisive=name == "invoice_number")
 
 
-def _document_number(match: Labelled) -> str | None:
-    rest = visible(match.rest).strip()
+def _titled(lines: Sequence[Line]) -> list[tuple[FieldValue, Cell]]:
+    return [
+        (match["number"].rstrip(".-/"), lines[index].cells[0]) for match, index in titles(lines)
+    ][:1]
+
+
+def _document_number(item: Found) -> str | None:
+    rest = visible(item.text).strip()
     token = _NUMBER_TOKEN.match(rest)
     if token is None or not any(character.isdigit() for character in token.group()):
         return None
-    # `Invoice 7 of 9 was late` is a sentence; `INVOICE HF-2201` is a title.
-    if not match.label.strong and not match.marked and token.group() != rest:
+    text = token.group().replace("# ", "#").rstrip(".-/")
+    if find_date(text, day_first=True)[0] is not None or _only_currency(rest):
         return None
-    return token.group().rstrip(".-/")
+    # `Invoice 7 of 9 was late` is a sentence; `INVOICE HF-2201` is a title.
+    titled = TITLE.match(rest if item.match.rest[:1].isalpha() else f"no {rest}") is not None
+    own = item.match.rest.strip() != ""
+    if own and not item.match.label.strong and not item.match.marked and token.group() != rest:
+        return text if titled else None
+    digits = sum(character.isdigit() for character in text)
+    if not item.match.label.strong and item.tie is Tie.BELOW and digits < 4:
+        return None
+    return text
 
 
-def _put_dates(draft: Draft, by_field: dict[str, list[Found]]) -> None:
+def _only_currency(text: str) -> bool:
+    return text.startswith(("€", "$", "£"))
+
+
+def _put_dates(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[Line]) -> None:
+    order = written_day_first(visible(line.text) for line in lines)
+    if order is None and draft.text("currency") in _DAY_FIRST_MONEY:
+        order = True
+    spoken_for = {item.cell for items in by_field.values() for item in items}
     for name in sorted(_DATES):
-        dates: list[tuple[FieldValue, Line]] = []
-        for item in strongest(by_field.get(name, [])):
-            value, unsure = find_date(
-                visible(item.match.rest)[:60], day_first=item.match.label.day_first
-            )
+        groups: dict[tuple[bool, Tie], list[tuple[FieldValue, Cell]]] = {}
+        doubtful = False
+        for item in by_field.get(name, []):
+            day_first = order if order is not None else (item.match.label.day_first or None)
+            text = visible(item.text)[:60]
+            value, unsure = find_date(text, day_first=day_first)
             if value is not None:
-                dates.append((value, item.line))
-            elif unsure:
+                key = (not item.match.label.strong, item.tie)
+                groups.setdefault(key, []).append((value, item.cell))
+            elif unsure and item.tie is Tie.BESIDE:
+                doubtful = True
                 draft.note(
                     "AMBIGUOUS_DATE", f"{name} may be read as two dates or none; left empty", name
                 )
-        settle(draft, name, dates, decisive=False)
+        best = groups[min(groups)] if groups else []
+        if name == "issue_date" and (not groups or min(groups)[0]):
+            best = _titled_date(lines, order) or best
+            if not best and not doubtful:
+                best = _only_date(lines, order, spoken_for)
+        settle(draft, name, best, decisive=False)
+
+
+def _titled_date(lines: Sequence[Line], order: bool | None) -> list[tuple[FieldValue, Cell]]:
+    """The date in the title, or right below a title that ends in `vom`."""
+    for match, index in titles(lines):
+        cell = lines[index].cells[-1]
+        following = lines[index + 1].cells[0] if index + 1 < len(lines) else cell
+        for text, where in ((match["date"], cell), (visible(following.text), following)):
+            value, _unsure = find_date(text, day_first=order)
+            if value is not None:
+                return [(value, where)]
+    return []
+
+
+def _only_date(
+    lines: Sequence[Line], order: bool | None, spoken_for: set[Cell]
+) -> list[tuple[FieldValue, Cell]]:
+    """The one date that stands in the document without a label."""
+    dates: list[tuple[FieldValue, Cell]] = []
+    for line in lines:
+        for cell in line.cells:
+            if cell in spoken_for:
+                continue
+            value, unsure = find_date(visible(cell.text)[:120], day_first=order)
+            if unsure:
+                return []
+            if value is not None:
+                dates.append((value, cell))
+    return dates if len({value for value, _cell in dates}) == 1 else []
+
+
+def _put_vat_id(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[Line]) -> None:
+    """The labelled one, else the only valid European one that is not said to be the buyer's."""
+    vat: list[tuple[FieldValue, Cell]] = [
+        (numbers[0], item.cell)
+        for item in by_field.get("seller_vat_id", [])
+        if (numbers := find_vat_ids(visible(item.text)))
+    ]
+    theirs = {item.cell for item in by_field.get("buyer_vat_id", [])}
+    if not vat:
+        for line in lines:
+            for cell in line.cells:
+                if cell not in theirs:
+                    vat += [(number, cell) for number in find_vat_ids(visible(cell.text))]
+    settle(draft, "seller_vat_id", vat, decisive=False)
 
 
 def _put_addresses(draft: Draft, lines: Sequence[Line]) -> None:
@@ -218,6 +214,9 @@ def _put_addresses(draft: Draft, lines: Sequence[Line]) -> None:
 def _put_accounts(draft: Draft, lines: Sequence[Line]) -> None:
     accounts: list[str] = []
     for line in lines:
+        if (doubt := doubtful_iban(visible(line.text))) is not None:
+            report = draft.review if doubt[0] == "IBAN_MASKED" else draft.note
+            report(*doubt, "iban")
         for iban in find_ibans(visible(line.text)):
             if not accounts:
                 draft.put("iban", iban, line.evidence("iban"))
@@ -231,7 +230,6 @@ def _put_accounts(draft: Draft, lines: Sequence[Line]) -> None:
 def _warnings(draft: Draft, lines: Sequence[Line]) -> None:
     for code, message in deceptive("\n".join(line.text for line in lines)):
         draft.review(code, message)
-    if any(_PAID.search(line.text) for line in lines):
-        draft.review(
-            "ALREADY_PAID", "the document says that it was paid; check before paying again"
-        )
+    if any(says_paid(line) for line in lines):
+        # The reading may be sound; paying it again would be wrong, so intake holds it by this code.
+        draft.note("ALREADY_PAID", "the document says that it was paid; check before paying again")

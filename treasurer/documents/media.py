@@ -21,6 +21,7 @@ class Kind(StrEnum):
     XML = "application/xml"
     JSON = "application/json"
     TEXT = "text/plain"
+    MAIL = "message/rfc822"
     IMAGE = "image/*"
     BINARY = "application/octet-stream"
 
@@ -36,6 +37,9 @@ _MARKUP = re.compile(r"<(?:\?xml|!|[A-Za-z_])")
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 """The object identifier of PKCS #7 signed data, which stands right after the envelope's length."""
 _ENVELOPE_WITHIN = 128
+_HEADER = re.compile(r"([!-9;-~]+):[ \t]*")
+_MAIL_HEAD = 64 * 1024
+_MAIL_ONLY = frozenset({"mime-version", "received", "return-path", "message-id", "delivered-to"})
 _PDF_WITHIN = 1024
 """ISO 32000 lets the header stand anywhere in the first kilobyte."""
 
@@ -65,6 +69,8 @@ class Document:
             return Kind.XML
         if start.startswith(("{", "[")):
             return Kind.JSON
+        if _is_mail(text):
+            return Kind.MAIL
         return Kind.TEXT
 
     @cached_property
@@ -100,13 +106,22 @@ class Document:
         return parse_xml(self.content, self.limits)
 
 
+def _is_mail(text: str) -> bool:
+    """Whether the text begins with a block of header fields that only mails have (RFC 5322)."""
+    block = re.split(r"\r?\n\r?\n", text[:_MAIL_HEAD].lstrip("\r\n"), maxsplit=1)[0]
+    unfolded = re.sub(r"\r?\n[ \t]+", " ", block).splitlines()
+    fields = {match[1].lower(): line for line in unfolded if (match := _HEADER.match(line))}
+    whole = len(unfolded) == len([line for line in unfolded if _HEADER.match(line)])
+    if not whole and len(text) < _MAIL_HEAD:
+        return False
+    return not _MAIL_ONLY.isdisjoint(fields) or (
+        "subject" in fields and "@" in fields.get("from", "")
+    )
+
+
 def unreadable(kind: Kind) -> Refused:
     """Why a document of `kind` that no reader claimed is turned away."""
     match kind:
-        case Kind.IMAGE:
-            return Refused(
-                "IMAGE_NOT_READ", "images are not read yet; send a PDF with text or an e-invoice"
-            )
         case Kind.XML:
             return Refused(
                 "XML_UNKNOWN",

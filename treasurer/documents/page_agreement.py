@@ -12,7 +12,7 @@ from treasurer.documents.accounts import find_ibans
 from treasurer.documents.amounts import find_amounts
 from treasurer.documents.currencies import SYMBOLS
 from treasurer.documents.draft import Draft
-from treasurer.documents.labelled import Line
+from treasurer.documents.layout import Line
 from treasurer.documents.unicode import visible
 
 _PAYABLE = frozenset({"PayableAmount", "DuePayableAmount"})
@@ -53,10 +53,10 @@ def _names_other_currency(page: Draft, chosen: Draft, lines: Sequence[Line]) -> 
 
 
 def _shows(page: Draft, chosen: Draft, lines: Sequence[Line], payable: Decimal) -> bool:
-    """A page may print a credit with a minus that the XML expresses by its type."""
+    """A page may print a credit with a minus that the XML expresses by its type, or the other way."""
     printed = page.text("payable_amount") if chosen.text("payable_amount") is not None else None
     shown = {Decimal(printed)} if printed is not None else shown_amounts(lines)
-    if chosen.text("document_kind") == "credit_note":
+    if chosen.text("document_kind") == "credit_note" or payable < 0:
         return abs(payable) in {abs(amount) for amount in shown}
     return payable in shown
 

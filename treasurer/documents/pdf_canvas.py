@@ -13,6 +13,8 @@ PAINTED = 12
 """Less than that is not there at all. A thin stroke reaches more, though not `READABLE`."""
 _SCALE = 1.5
 _MAX_PIXELS = 4_000_000
+_LARGE = 1_000_000_000
+_STEP = 1_000
 
 
 class Canvas:
@@ -20,6 +22,7 @@ class Canvas:
 
     def __init__(self, page: Any) -> None:
         self._page = page
+        self._projection = Projection(page)
         width, height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
         scale = min(_SCALE, (_MAX_PIXELS / max(width * height, 1)) ** 0.5)
         self.width, self.height = max(int(width * scale), 1), max(int(height * scale), 1)
@@ -54,7 +57,7 @@ class Canvas:
         The change must run through a good part of its height: a white letter over a thin rule
         leaves a few specks, not a letter.
         """
-        left, top, right, bottom = to_device(self._page, box, self.width, self.height)
+        left, top, right, bottom = self._projection.project(box, self.width, self.height)
         left, right = max(left, 0), min(right + 1, self.width)
         top, bottom = max(top, 0), min(bottom + 1, self.height)
         changed_rows = 0
@@ -68,12 +71,31 @@ class Canvas:
         return changed_rows > 0 and 5 * changed_rows >= 2 * (bottom - top)
 
 
-def to_device(page: Any, box: Rectangle, width: int, height: int) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of `box` on a canvas of that size, with the page's rotation."""
-    corners = []
-    for x, y in ((box[0], box[1]), (box[2], box[3])):
-        device_x, device_y = ctypes.c_int(), ctypes.c_int()
-        pdfium.FPDF_PageToDevice(page, 0, 0, width, height, 0, x, y, device_x, device_y)
-        corners.append((device_x.value, device_y.value))
-    (x0, y0), (x1, y1) = corners
-    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+class Projection:
+    """The page's own space onto a canvas: asked of PDFium once, because each question costs."""
+
+    def __init__(self, page: Any) -> None:
+        origin, right, up = (_to_large(page, *point) for point in ((0, 0), (_STEP, 0), (0, _STEP)))
+        self._origin = origin
+        self._right = (right[0] - origin[0]) / _STEP, (right[1] - origin[1]) / _STEP
+        self._up = (up[0] - origin[0]) / _STEP, (up[1] - origin[1]) / _STEP
+
+    def project(self, box: Rectangle, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of `box` on a canvas of that size."""
+        x0, y0 = self._point(box[0], box[1])
+        x1, y1 = self._point(box[2], box[3])
+        left, right = sorted((int(x0 * width), int(x1 * width)))
+        top, bottom = sorted((int(y0 * height), int(y1 * height)))
+        return left, top, right, bottom
+
+    def _point(self, x: float, y: float) -> tuple[float, float]:
+        return (
+            (self._origin[0] + x * self._right[0] + y * self._up[0]) / _LARGE,
+            (self._origin[1] + x * self._right[1] + y * self._up[1]) / _LARGE,
+        )
+
+
+def _to_large(page: Any, x: int, y: int) -> tuple[int, int]:
+    device_x, device_y = ctypes.c_int(), ctypes.c_int()
+    pdfium.FPDF_PageToDevice(page, 0, 0, _LARGE, _LARGE, 0, x, y, device_x, device_y)
+    return device_x.value, device_y.value

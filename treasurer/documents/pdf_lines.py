@@ -1,23 +1,24 @@
 """Owns the printed lines of a PDF, visible text only. Must never hand out what nobody can see."""
 
-import ctypes
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pypdfium2 as pdfium2
 import pypdfium2.raw as pdfium
 
-from treasurer.documents.labelled import Line
-from treasurer.documents.pdf_canvas import to_device
-from treasurer.documents.pdf_objects import annotated
+from treasurer.documents.layout import Line, boxed_lines
+from treasurer.documents.pdf_canvas import Projection
+from treasurer.documents.pdf_objects import Rectangle, annotated
 from treasurer.documents.pdf_visibility import VisibleText
 from treasurer.documents.reading import Box
+
+_SIDES = 10_000
+_BLANKS = " \u00a0\t"
 
 
 @dataclass(frozen=True, slots=True)
 class PrintedPage:
-    """The lines that can be seen, and how many characters cannot. Boxes need the document open.
+    """The lines that can be seen, and how many characters cannot.
 
     `annotated` tells that more is shown than the lines hold: notes, stamps, form fields.
     """
@@ -62,34 +63,70 @@ def _characters(text_page: Any, count: int) -> list[tuple[int, str]]:
 
 
 def _lines(page: Any, text_page: Any, number: int, characters: list[tuple[int, str]]) -> list[Line]:
-    lines: list[Line] = []
+    """PDFium breaks text into lines, and each line is cut into cells where a wide gap shows."""
+    projection = Projection(page.raw)
+    pieces: list[tuple[str, Box]] = []
     start = 0
     characters.append((-1, "\n"))
     for position, (_index, character) in enumerate(characters):
-        if character not in "\r\n":
-            continue
-        printed = characters[start:position]
-        start = position + 1
-        # U+FFFE is PDFium's mark for a hyphen at a line's end.
-        text = "".join(character for _index, character in printed).replace("\ufffe", "-").strip()
-        if text:
-            locate = partial(_box, page, text_page, printed[0][0], printed[-1][0])
-            lines.append(Line(text, len(lines) + 1, number, locate))
-    return lines
+        if character in "\r\n":
+            if start < position:
+                _cut(projection, text_page.raw, characters[start:position], pieces)
+            start = position + 1
+    return boxed_lines(pieces, number)
 
 
-def _box(page: Any, text_page: Any, first: int, last: int) -> Box | None:
-    """In ten-thousandths of the page, from its top left."""
-    if first < 0 or last < first:
-        return None
-    sides: tuple[list[float], ...] = ([], [], [], [])
-    for rectangle in range(text_page.count_rects(first, last - first + 1)):
-        values = [ctypes.c_double() for _ in range(4)]
-        if pdfium.FPDFText_GetRect(text_page.raw, rectangle, *values):
-            for side, value in zip(sides, values, strict=True):
-                side.append(value.value)
-    left, top, right, bottom = sides
-    if not left:
-        return None
-    box = (min(left), min(bottom), max(right), max(top))
-    return to_device(page.raw, box, 10_000, 10_000)
+def _cut(
+    page: Projection, text_page: Any, line: list[tuple[int, str]], pieces: list[tuple[str, Box]]
+) -> None:
+    """Append the cells of one of PDFium's lines. Only the ends of words are measured, which is cheap."""
+    words: list[list[tuple[int, str]]] = [[]]
+    for item in line:
+        if item[1] not in _BLANKS:
+            words[-1].append(item)
+        elif words[-1]:
+            words.append([])
+    measured = [
+        (letters, _loose(text_page, letters[0][0]), _loose(text_page, letters[-1][0]))
+        for letters in words
+        if letters
+    ]
+    cell: list[tuple[list[tuple[int, str]], Rectangle, Rectangle]] = []
+    for word in measured:
+        if cell:
+            before, after = cell[-1][2], word[1]
+            height = max(before[3] - before[1], after[3] - after[1])
+            gap = after[0] - before[2]
+            if 10 * gap > 9 * height or gap < -3 * height:
+                _put(page, cell, pieces)
+                cell = []
+        cell.append(word)
+    if cell:
+        _put(page, cell, pieces)
+
+
+def _put(
+    page: Projection,
+    cell: list[tuple[list[tuple[int, str]], Rectangle, Rectangle]],
+    pieces: list[tuple[str, Box]],
+) -> None:
+    text = " ".join("".join(character for _i, character in word) for word, _f, _l in cell)
+    # U+FFFE is PDFium's mark for a hyphen at a line's end.
+    text = text.replace("\ufffe", "-").strip()
+    if not text:
+        return
+    first, last = cell[0][1], cell[-1][2]
+    around = (
+        min(first[0], last[0]),
+        min(first[1], last[1]),
+        max(first[2], last[2]),
+        max(first[3], last[3]),
+    )
+    pieces.append((text, page.project(around, _SIDES, _SIDES)))
+
+
+def _loose(text_page: Any, index: int) -> Rectangle:
+    """A character's box with the height of its font, so that a point is as high as a letter."""
+    box = pdfium.FS_RECTF()
+    pdfium.FPDFText_GetLooseCharBox(text_page, index, box)
+    return box.left, box.bottom, box.right, box.top

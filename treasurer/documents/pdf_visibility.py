@@ -12,7 +12,7 @@ from typing import Any
 import pypdfium2.raw as pdfium
 
 from treasurer.documents import pdf_objects
-from treasurer.documents.pdf_canvas import PAINTED, READABLE, Canvas, to_device
+from treasurer.documents.pdf_canvas import PAINTED, READABLE, Canvas, Projection
 from treasurer.documents.pdf_objects import PageObject, Rectangle
 
 SMALLEST_FONT_PT = 4
@@ -26,6 +26,7 @@ class VisibleText:
 
     def __init__(self, page: Any, text_page: Any, count: int) -> None:
         self._page = page
+        self._projection = Projection(page)
         self._text_page = text_page
         self._count = count
         self._objects = pdf_objects.page_objects(page)
@@ -96,7 +97,7 @@ class VisibleText:
         return bool(max(height, width) < SMALLEST_FONT_PT)
 
     def _is_off_page(self, box: Rectangle) -> bool:
-        left, top, right, bottom = to_device(self._page, box, 10_000, 10_000)
+        left, top, right, bottom = self._projection.project(box, 10_000, 10_000)
         middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
         return not (0 <= middle_x <= 10_000 and 0 <= middle_y <= 10_000)
 

@@ -1,10 +1,13 @@
-"""Settles the amounts of an invoice in prose and their currency. Must never pick one of two."""
+"""Settles the amounts of an invoice in prose. Must never pick one of two.
+
+An amount beside its label counts by itself. Amounts that stand apart from their labels count only
+where the sums hold (`totals`).
+"""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from treasurer.documents.amounts import (
     AMBIGUOUS_AMOUNT,
@@ -14,34 +17,16 @@ from treasurer.documents.amounts import (
     PrintedAmount,
     find_amounts,
 )
-from treasurer.documents.currencies import SHARED_SYMBOLS, from_printed, is_known
 from treasurer.documents.draft import Draft
+from treasurer.documents.layout import Cell, Line
+from treasurer.documents.pairs import Found, Tie
+from treasurer.documents.printed_currency import code_in, put_currency
+from treasurer.documents.totals import Totals, find_totals, printed_amounts, thousands_by_sums
 from treasurer.documents.unicode import deceptive, visible
-
-if TYPE_CHECKING:
-    from treasurer.documents.labelled import Found, Line
 
 _HARMLESS_TAIL = re.compile(
     r"\s*(?:$|[(.,;*|]|(?:incl|excl|inkl|exkl|including|excluding|net|gross|brutto|netto|ttc|ht)\b)",
     re.IGNORECASE,
-)
-_CODE = re.compile(r"\b[A-Z]{3,5}\b")
-_NOT_CURRENCIES = frozenset(
-    {
-        "NET",
-        "TTC",
-        "VAT",
-        "MWST",
-        "UST",
-        "INCL",
-        "EXCL",
-        "NETTO",
-        "TVA",
-        "GST",
-        "PCS",
-        "QTY",
-        "TOTAL",
-    }
 )
 _ON_ACCOUNT = re.compile(
     r"\b(?:prepaid|prepayments?|deposit|down ?payment|advance payment|amount paid|paid"
@@ -59,58 +44,169 @@ _REJECTING = frozenset({AMOUNT_SYNTAX, AMOUNT_TOO_LARGE})
 _UNSIGNED = frozenset({"allowance_total", "prepaid_amount"})
 
 
+_MONEY = (
+    "allowance_total", "charge_total", "line_total", "prepaid_amount", "rounding_amount", "tax_amount",
+    "tax_exclusive_amount",
+)  # fmt: skip
+_GAP_AFTER_CURRENCY = re.compile(r"(?<=[A-Z€$£])\s{2,}(?=[\d-])")
+
+
 @dataclass(frozen=True, slots=True)
 class _Money:
     value: str
     currency_text: str | None
-    line: "Line"
+    cell: Cell
 
 
-def put_money(
-    draft: Draft, found: Mapping[str, "Sequence[Found]"], lines: "Sequence[Line]"
-) -> None:
+def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequence[Line]) -> None:
     """Put the amounts that are printed once and clearly, and the currency of the amount due."""
-    due = _read_all(draft, "payable_amount", found["payable_amount"], decisive=True)
+    beside = {
+        name: _strongest([item for item in items if item.tie <= Tie.ALONE])
+        for name, items in found.items()
+    }
+    due = _read_all(draft, "payable_amount", beside.get("payable_amount", []), lines, decisive=True)
     totals = _read_all(
-        draft, "tax_inclusive_amount", found["tax_inclusive_amount"], decisive=not due
+        draft,
+        "tax_inclusive_amount",
+        beside.get("tax_inclusive_amount", []),
+        lines,
+        decisive=not due,
     )
-    for name in sorted(set(found) - {"payable_amount", "tax_inclusive_amount", "currency"}):
-        _put_if_one(draft, name, _read_all(draft, name, _strongest(found[name]), decisive=False))
+    for name in _MONEY:
+        _put_if_one(
+            draft, name, _read_all(draft, name, beside.get(name, []), lines, decisive=False)
+        )
+    sums, unclear = find_totals(
+        lines,
+        prepaid_named=_on_account(lines) or "prepaid_amount" in found,
+        credit=_is_credit(draft),
+    )
+    if not due and sums is not None:
+        totals = _by_sums(totals, sums)
     _put_if_one(draft, "tax_inclusive_amount", totals)
     payable = _payable(draft, due or totals, lines, is_due=bool(due))
+    if payable is None and not due and not totals and sums is not None:
+        if not any(finding.field == "payable_amount" for finding in draft.findings):
+            payable = _from_sums(draft, sums, unclear=unclear)
+    elif payable is not None and sums is not None:
+        _complete(draft, sums, payable)
     if payable is not None:
-        draft.put("payable_amount", payable.value, payable.line.evidence("payable_amount"))
+        draft.put("payable_amount", payable.value, payable.cell.evidence("payable_amount"))
         _net_total(draft, payable)
-    _put_currency(draft, payable, found, lines)
+        _taxed_lines(draft)
+        _prepayment(draft, lines)
+    beside_due = None if payable is None else (payable.currency_text, payable.cell)
+    put_currency(draft, beside_due, found.get("currency", []), lines)
 
 
-def _strongest(found: "Sequence[Found]") -> "Sequence[Found]":
+def _strongest(found: Sequence[Found]) -> Sequence[Found]:
     return [item for item in found if item.match.label.strong] or found
 
 
-def _read_all(draft: Draft, name: str, found: "Sequence[Found]", *, decisive: bool) -> list[_Money]:
+def _by_sums(totals: list[_Money], sums: Totals) -> list[_Money]:
+    """Where several totals differ (with and without tax), the one that the sums call gross."""
+    if len({Decimal(money.value) for money in totals}) < 2:
+        return totals
+    gross = [money for money in totals if Decimal(money.value) == sums.gross.value]
+    known = {sums.net.value, sums.tax.value, sums.gross.value}
+    return gross if gross and {Decimal(money.value) for money in totals} <= known else totals
+
+
+def _from_sums(draft: Draft, sums: Totals, *, unclear: bool) -> _Money:
+    """The amount due by arithmetic alone, where no label stands beside an amount."""
+    _put_sums(draft, sums)
+    if unclear:
+        draft.review(
+            "AMOUNT_DUE_UNCLEAR",
+            "a total is printed and a payment on account; say what is still due",
+            "payable_amount",
+        )
+    if sums.prepaid is not None:
+        evidence = sums.prepaid.cell.evidence("prepaid_amount")
+        draft.put("prepaid_amount", str(sums.prepaid.value), evidence)
+    return _Money(str(sums.due.value), sums.due.currency_text, sums.due.cell)
+
+
+def _complete(draft: Draft, sums: Totals, payable: _Money) -> None:
+    """Add net and tax that the sums tell where their labels stand apart."""
+    total = draft.text("tax_inclusive_amount") or payable.value
+    if Decimal(total) != sums.gross.value:
+        return
+    net, tax = draft.text("tax_exclusive_amount"), draft.text("tax_amount")
+    if net and tax and Decimal(net) == sums.net.value and Decimal(tax) != sums.tax.value:
+        # The labelled tax is the one in another currency (BT-111).
+        del draft.fields["tax_amount"], draft.evidence["tax_amount"]
+    _put_sums(draft, sums)
+
+
+def _put_sums(draft: Draft, sums: Totals) -> None:
+    for name, part in (
+        ("tax_exclusive_amount", sums.net),
+        ("tax_amount", sums.tax),
+        ("tax_inclusive_amount", sums.gross),
+    ):
+        if name not in draft.fields:
+            draft.put(name, str(part.value), part.cell.evidence(name))
+
+
+def _prepayment(draft: Draft, lines: Sequence[Line]) -> None:
+    """Total less amount due, where that difference is printed and a payment on account is named."""
+    total, due = draft.text("tax_inclusive_amount"), draft.text("payable_amount")
+    if total is None or due is None or "prepaid_amount" in draft.fields or not _on_account(lines):
+        return
+    paid = Decimal(total) - Decimal(due)
+    printed = [amount for amount in printed_amounts(lines, credit=False) if amount.value == paid]
+    if paid > 0 and printed:
+        draft.put("prepaid_amount", str(paid), printed[0].cell.evidence("prepaid_amount"))
+
+
+def _is_credit(draft: Draft) -> bool:
+    """On a credit note a minus sign says again what its title says (EN 16931: positive amounts)."""
+    return draft.text("document_kind") == "credit_note"
+
+
+def _on_account(lines: Sequence[Line]) -> bool:
+    return any(_ON_ACCOUNT.search(visible(line.text)) for line in lines)
+
+
+def _read_all(
+    draft: Draft, name: str, found: Sequence[Found], lines: Sequence[Line], *, decisive: bool
+) -> list[_Money]:
     """The readable amounts under a label. What a decisive label leaves unreadable is a finding."""
-    money = []
+    money: list[_Money] = []
+    unreadable = False
+    unsigned = name in _UNSIGNED or _is_credit(draft)
     for item in found:
-        rest = item.match.rest
+        rest = _GAP_AFTER_CURRENCY.sub(" ", item.text)
         printed = None if deceptive(rest) else _leading_amount(rest)
         if printed is None:
             # Next to a label that says what is due, an amount must not be passed over in silence.
-            if decisive and _names_money(rest):
-                draft.review(
-                    "AMOUNT_UNREADABLE",
-                    f"{name} is labelled, but not printed as one plain amount",
-                    "payable_amount",
-                )
+            unreadable |= item.match.label.strong and _names_money(rest)
             continue
+        if item.tie is Tie.ALONE and not _is_money(printed):
+            continue
+        if printed.problem == AMBIGUOUS_AMOUNT:
+            printed = thousands_by_sums(printed, printed_amounts(lines, credit=unsigned))
         if printed.value is None:
             if decisive:
                 _report(draft, name, printed)
             continue
-        value = printed.value.removeprefix("-") if name in _UNSIGNED else printed.value
-        beside = printed.currency_text or _code_in(item.match.qualifier)
-        money.append(_Money(value, beside, item.line))
+        value = printed.value.removeprefix("-") if unsigned else printed.value
+        beside = printed.currency_text or code_in(item.match.qualifier)
+        money.append(_Money(value, beside, item.cell))
+    # A row of a table may begin with `Total` and hold several sums; what is due may not.
+    if decisive and unreadable and (name == "payable_amount" or not money):
+        draft.review(
+            "AMOUNT_UNREADABLE",
+            f"{name} is labelled, but not printed as one plain amount",
+            "payable_amount",
+        )
     return money
+
+
+def _is_money(printed: PrintedAmount) -> bool:
+    """Whether cents or a currency show that a number is a sum, and no count."""
+    return printed.currency_text is not None or re.search(r"[.,]\d{2}$", printed.text) is not None
 
 
 def _report(draft: Draft, name: str, printed: PrintedAmount) -> None:
@@ -140,7 +236,7 @@ def _names_money(rest: str) -> bool:
 
 
 def _payable(
-    draft: Draft, candidates: list[_Money], lines: "Sequence[Line]", *, is_due: bool
+    draft: Draft, candidates: list[_Money], lines: Sequence[Line], *, is_due: bool
 ) -> _Money | None:
     if not candidates:
         return None
@@ -156,7 +252,7 @@ def _payable(
         return None
     # A total less what was paid on account is due, but that difference is not printed under a
     # label that we know: nothing is invented.
-    if not is_due and any(_ON_ACCOUNT.search(visible(line.text)) for line in lines):
+    if not is_due and _on_account(lines):
         draft.review(
             "AMOUNT_DUE_UNCLEAR",
             "a total is printed and a payment on account; say what is still due",
@@ -176,57 +272,15 @@ def _net_total(draft: Draft, payable: _Money) -> None:
         del draft.fields["tax_inclusive_amount"], draft.evidence["tax_inclusive_amount"]
 
 
+def _taxed_lines(draft: Draft) -> None:
+    """Where prices include the tax, the subtotal does too, and is not BT-106."""
+    lines, net, total = (
+        draft.text(name) for name in ("line_total", "tax_exclusive_amount", "tax_inclusive_amount")
+    )
+    if lines and net and total and Decimal(lines) == Decimal(total) != Decimal(net):
+        del draft.fields["line_total"], draft.evidence["line_total"]
+
+
 def _put_if_one(draft: Draft, name: str, money: list[_Money]) -> None:
     if money and len({Decimal(item.value) for item in money}) == 1:
-        draft.put(name, money[0].value, money[0].line.evidence(name))
-
-
-def _put_currency(
-    draft: Draft,
-    payable: _Money | None,
-    found: Mapping[str, "Sequence[Found]"],
-    lines: "Sequence[Line]",
-) -> None:
-    """The code beside the amount due, else the labelled one, else the only one beside any amount."""
-    stated = {
-        (code, item.line) for item in found["currency"] if (code := _code_in(item.match.rest))
-    }
-    beside = None if payable is None else payable.currency_text
-    code = None if beside is None else from_printed(beside)
-    if payable is not None and code is not None:
-        draft.put("currency", code, payable.line.evidence("currency"))
-        if any(other != code for other, _line in stated):
-            draft.review("CONFLICTING_VALUES", "the amount due names another currency", "currency")
-        return
-    if payable is not None and beside is not None and _may_be_code(beside):
-        draft.put("currency", beside, payable.line.evidence("currency"))
-        return
-    candidates = stated or _codes_beside_amounts(lines)
-    if len({code for code, _line in candidates}) == 1:
-        code, line = min(candidates, key=lambda pair: (pair[1].page or 0, pair[1].number))
-        draft.put("currency", code, line.evidence("currency"))
-    elif beside in SHARED_SYMBOLS or candidates:
-        draft.review(
-            "AMBIGUOUS_CURRENCY", "several currencies fit; ask which one is meant", "currency"
-        )
-
-
-def _may_be_code(text: str) -> bool:
-    """Whether capitals beside an amount can only be meant as a currency, known or not."""
-    return _CODE.fullmatch(text) is not None and text not in _NOT_CURRENCIES
-
-
-def _codes_beside_amounts(lines: "Sequence[Line]") -> "set[tuple[str, Line]]":
-    found = set()
-    for line in lines:
-        for printed in find_amounts(line.text):
-            code = from_printed(printed.currency_text) if printed.currency_text else None
-            if code is not None:
-                found.add((code, line))
-    return found
-
-
-def _code_in(text: str) -> str | None:
-    """The one known currency code in `text`."""
-    codes = {code for code in _CODE.findall(visible(text)) if is_known(code)}
-    return codes.pop() if len(codes) == 1 else None
+        draft.put(name, money[0].value, money[0].cell.evidence(name))

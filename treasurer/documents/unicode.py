@@ -4,6 +4,7 @@ Must never remove one silently: a stripped character is still a finding.
 """
 
 import re
+import unicodedata
 
 BIDI_CONTROL = "BIDI_CONTROL"
 INVISIBLE_UNICODE = "INVISIBLE_UNICODE"
@@ -38,6 +39,8 @@ _CLASSES = (
 _ANY = re.compile(f"[{_BIDI}{_INVISIBLE}{_CONTROL}]")
 _NON_ASCII_DIGIT = re.compile(r"(?![0-9])\d")
 
+_IMITATING = frozenset({"CYRILLIC", "GREEK", "CHEROKEE", "ARMENIAN", "COPTIC", "LISU"})
+
 
 def deceptive(text: str) -> list[tuple[str, str]]:
     """Code and message for each class of deceptive character in `text`, in a fixed order."""
@@ -48,9 +51,24 @@ def deceptive(text: str) -> list[tuple[str, str]]:
 
 def visible(text: str) -> str:
     """`text` without the characters that `deceptive` reports, for showing and for matching."""
+    if text.isascii() and text.isprintable():
+        return text
     return _ANY.sub("", text)
 
 
 def has_non_ascii_digit(text: str) -> bool:
     """Whether `text` has a decimal digit of another script, which `Decimal` would accept."""
     return _NON_ASCII_DIGIT.search(text) is not None
+
+
+def mixes_scripts(text: str) -> bool:
+    """Whether one word of `text` has letters of Latin and of a script that imitates them (TR39)."""
+    for word in text.split():
+        scripts = {_script(character) for character in word if character.isalpha()}
+        if "LATIN" in scripts and scripts & _IMITATING:
+            return True
+    return False
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").partition(" ")[0]

@@ -4,15 +4,17 @@ Must never let two requests of one group be treated otherwise than one after the
 answers with the first one's invoice, equal bytes are seen before.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
-from treasurer.db.pipeline import Pipelined
+from treasurer.db.pipeline import Answers, OneByOne, Pipelined
 from treasurer.documents.reading import Severity
 from treasurer.identity import idempotency as keys
 from treasurer.invoices import store
@@ -25,6 +27,7 @@ from treasurer.invoices.model import (
     not_found,
 )
 from treasurer.kernel.clock import Clock
+from treasurer.kernel.digest import Canonical
 from treasurer.kernel.errors import TreasurerError
 from treasurer.kernel.ids import InvoiceId, NewId, OrganizationId, UserId
 
@@ -45,6 +48,8 @@ class Submission:
     channel: str
     submitted_by: UserId
     claim: keys.IdempotencyClaim | None
+    origin: Mapping[str, Canonical] = field(default_factory=dict)
+    """Of a part: the container that it came in, and where it stood there."""
 
 
 Outcome = Invoice | TreasurerError
@@ -89,6 +94,15 @@ class Receiving:
                 outcomes.append(made.get(id_) or not_found())
         return outcomes
 
+    async def store_within(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        submissions: Sequence[Submission],
+    ) -> None:
+        """Store submissions without keys in the caller's transaction."""
+        await self._store(OneByOne(connection), organization_id, submissions, self._clock())
+
     async def _claim(
         self,
         connection: Pipelined,
@@ -108,7 +122,7 @@ class Receiving:
 
     async def _store(
         self,
-        connection: Pipelined,
+        connection: Answers,
         organization_id: OrganizationId,
         submissions: Sequence[Submission],
         now: datetime,
@@ -175,6 +189,7 @@ def _event(submission: Submission) -> AuditEvent:
             "channel": submission.channel,
             "document_sha256": document.sha256.hex(),
             "bytes": len(document.content),
+            **submission.origin,
         },
         submission.submitted_by,
     )

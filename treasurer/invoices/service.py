@@ -36,7 +36,7 @@ from treasurer.invoices.submission import require_channel, submitted_document
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.digest import Canonical
 from treasurer.kernel.errors import InvalidInput
-from treasurer.kernel.ids import InvoiceId, NewId
+from treasurer.kernel.ids import InvoiceId, NewId, OrganizationId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.notifications.model import NotificationKind
 from treasurer.notifications.service import Outbox
@@ -64,8 +64,9 @@ class InvoiceService:
         bounds: Bounds | None = None,
     ) -> None:
         self._database = database
+        self._storing = Receiving(database=database, jobs=jobs, clock=clock, new_id=new_id)
         self._receiving = Joiner(
-            Receiving(database=database, jobs=jobs, clock=clock, new_id=new_id).store,
+            self._storing.store,
             bounds=bounds or Bounds(),
             nobodys_fault=is_unreachable,
         )
@@ -168,9 +169,9 @@ class InvoiceService:
     async def record_reading(
         self, principal: Principal, invoice_id: InvoiceId, reading: Reading, *, read_by: str
     ) -> Invoice:
-        """Store what was read and move the invoice: needs_review, duplicate, rejected, or `reading`
-        when it is ready to be proposed. An invoice that has left `reading` is returned as it is, so
-        that a repeated job changes nothing. `read_by` names the reader for the audit log.
+        """Store what was read and move the invoice: needs_review, duplicate, rejected, unpacked, or
+        `reading` when it is ready to be proposed. An invoice that has left `reading` is returned as it
+        is, so that a repeated job changes nothing. `read_by` names the reader for the audit log.
         """
         principal.require(Permission.INVOICES_SUBMIT)
         organization_id = principal.organization_id
@@ -197,6 +198,8 @@ class InvoiceService:
                 "proposal_digest": proposal_digest(invoice_id, reading, assessment),
             }
             await self._record(connection, principal, invoice_id, "invoice.read", payload)
+            if assessment.state is InvoiceState.UNPACKED:
+                await self._unpack(connection, organization_id, invoice, reading)
             await self._announce(connection, principal, invoice_id, assessment.state)
             return _required(await store.get(connection, organization_id, invoice_id))
 
@@ -219,6 +222,34 @@ class InvoiceService:
             await self._record(connection, principal, invoice_id, "invoice.set_aside", payload)
             await self._announce(connection, principal, invoice_id, state)
             return _required(await store.get(connection, organization_id, invoice_id))
+
+    async def _unpack(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        container: Invoice,
+        reading: Reading,
+    ) -> None:
+        """Receive the documents of a mail or a batch, on its channel and for its submitter, in the
+        transaction that ends the container.
+        """
+        submissions = [
+            Submission(
+                InvoiceId(self._new_id()),
+                submitted_document(
+                    part.content,
+                    filename=part.filename,
+                    media_type=part.media_type,
+                    limits=self._limits,
+                ),
+                container.channel,
+                container.submitted_by,
+                None,
+                {"container_id": str(container.id), "location": part.location},
+            )
+            for part in reading.parts
+        ]
+        await self._storing.store_within(connection, organization_id, submissions)
 
     async def _announce(
         self,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from treasurer.db.pipeline import Pipelined
+from treasurer.db.pipeline import Answers
 from treasurer.documents.reading import Reading, Severity
 from treasurer.invoices.assessment import Assessment
 from treasurer.invoices.duplicates import Comparable
@@ -124,7 +124,7 @@ _BEGINNING = 4
 
 
 async def receive(
-    connection: Pipelined,
+    connection: Answers,
     organization_id: OrganizationId,
     invoices: Sequence[Invoice],
     contents: Sequence[bytes],

@@ -11,7 +11,8 @@ import pypdfium2.raw as pdfium
 from treasurer.documents.attachments import is_program
 from treasurer.documents.draft import Draft, Refused
 from treasurer.documents.hybrid import Attachment, read_hybrid
-from treasurer.documents.labelled import Line, read_labelled
+from treasurer.documents.labelled import read_labelled
+from treasurer.documents.layout import Line
 from treasurer.documents.limits import Limits
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.pdf_lines import printed_page

@@ -5,7 +5,10 @@ from treasurer.documents.media import Document, unreadable
 from treasurer.documents.readers.cii import CiiReader
 from treasurer.documents.readers.edifact import EdifactReader
 from treasurer.documents.readers.fatturapa import FatturaPaReader
+from treasurer.documents.readers.image import ImageReader
 from treasurer.documents.readers.json import JsonReader
+from treasurer.documents.readers.mail import MailReader
+from treasurer.documents.readers.ocr_boxes import OcrBoxesReader
 from treasurer.documents.readers.pdf import PdfReader
 from treasurer.documents.readers.reader import Reader
 from treasurer.documents.readers.text import TextReader
@@ -23,6 +26,9 @@ READERS: tuple[Reader, ...] = (
     PdfReader(XML_READERS),
     JsonReader(),
     EdifactReader(),
+    MailReader(),
+    ImageReader(),
+    OcrBoxesReader(),
     TextReader(),
 )
 

@@ -1,7 +1,8 @@
 """Reads plain text by its labels. The last reader in the registry: any text is its to try."""
 
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.labelled import Line, read_labelled
+from treasurer.documents.labelled import read_labelled
+from treasurer.documents.layout import text_lines
 from treasurer.documents.media import Document, Kind
 
 
@@ -15,11 +16,7 @@ class TextReader:
 
     def read(self, document: Document) -> Draft:
         text = document.text or ""
-        printed = [
-            Line(line, number)
-            for number, line in enumerate(text.splitlines(), start=1)
-            if line.strip()
-        ]
+        printed = text_lines(text)
         if len(printed) > document.limits.text_lines:
             raise Refused(
                 "TOO_MANY_LINES", "the text is too long for an invoice; send a shorter one"

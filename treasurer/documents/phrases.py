@@ -1,0 +1,63 @@
+"""Owns phrases that say what a document is: its title, a credit note, a receipt of a payment.
+
+Must never know a single supplier.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from treasurer.documents.layout import Line
+from treasurer.documents.unicode import visible
+
+TITLE = re.compile(
+    r"(?P<title>.{0,60}?)(?<![^\W_])(?:nr|no|n|nº|n°|num|number|č|#)\s?[.:°º#]*\s*"
+    r"(?P<number>[^\W_][\w./-]{1,40})\s+(?:vom|von|v\.|du|of|dated|del|de|van|z dnia|från|den|fra|af"
+    r"|ze dne|dne)"
+    r"(?!\w)\s*(?P<date>.{0,30})",
+    re.IGNORECASE,
+)
+_TITLE_WORD = re.compile(
+    r"(?:rechnung|invoice|facture|factuur|faktura|fattura|factura|fatura|gutschrift|avoir|bill)\b",
+    re.IGNORECASE,
+)
+_PAID = re.compile(
+    r"\b(?:paid in full|already (?:been )?paid|payment received|bereits (?:bezahlt|beglichen|abgebucht)"
+    r"|dankend erhalten|betrag (?:dankend )?erhalten|reeds (?:betaald|voldaan)"
+    r"|vooruitbetaald|vooruit betaald"
+    r"|déjà (?:payée?|réglée?)|acquittée?|facture payée|zapłacon[oey]|opłacono|ya pagad[oa]|pagad[oa] el"
+    r"|già pagat[oa]|pagato il|betalt (?:den|med)|allerede betalt|redan betald"
+    r"|já pag[oa]|uhrazeno|zaplaceno"
+    r"|paid (?:by|with|via|on)|bezahlt (?:am|mit|per|via)|betaald (?:op|met|via)|payé(?:e)? (?:par|le)"
+    r"|status:? paid|balance(?: due)?:? (?:[a-z]{3} ?|[€$£] ?)?0[.,]00)(?!\w)",
+    re.IGNORECASE,
+)
+_SETTLED_BY = re.compile(
+    r"^\W*(?:ideal|rembours|credit ?card|kreditkarte|paypal|visa|mastercard|bancontact|klarna|sofort"
+    r"|apple pay|google pay)\W{0,4}\s(?:op|am|on|le|el|il|den|dne|em)\s+\d",
+    re.IGNORECASE,
+)
+"""A receipt of a payment among the totals: how, and on which day."""
+CREDIT = re.compile(
+    r"\s*(?:credit (?:note|memo)|(?:rechnungs)?gutschrift|avoir|creditnota|creditfactuur|note de crédit"
+    r"|factura rectificativa|nota (?:di|de) cr[eé]dito|kreditnota|kreditfaktura"
+    r"|faktura korygująca|dobropis)\b",
+    re.IGNORECASE,
+)
+
+
+def titles(lines: Sequence[Line]) -> Iterator[tuple[re.Match[str], int]]:
+    """Titles with a number and a date, as `Handelsrechnung Nr. TX-471102 vom 30.10.2018`."""
+    for index, line in enumerate(lines):
+        match = TITLE.match(visible(line.text).strip())
+        if match is None or not any(character.isdigit() for character in match["number"]):
+            continue
+        above = visible(lines[index - 1].text) if index > 0 else ""
+        if _TITLE_WORD.search(match["title"] or above):
+            yield match, index
+
+
+def says_paid(line: Line) -> bool:
+    """Whether the line says that the invoice was paid, or is the receipt of a payment."""
+    return _PAID.search(visible(line.text)) is not None or any(
+        _SETTLED_BY.match(visible(cell.text)) for cell in line.cells
+    )
