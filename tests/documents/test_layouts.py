@@ -337,3 +337,46 @@ def test_a_seller_in_two_alphabets_is_reviewed():
     assert "MIXED_SCRIPTS" not in codes(
         parse("Invoice No: A-1\nSeller: Łódź Żółć AS\nTotal: 5.00 EUR")
     )
+
+
+AMERICAN = """Example Cloud, Inc.
+410 Terry Ave, Seattle, WA 98109-5210
+
+Invoice Number: 42183017
+Invoice Date: August 3 , 2026
+TOTAL AMOUNT DUE ON August 3 , 2026    $4.11
+
+Registered in Delaware, EIN 12-3456789
+"""
+
+
+def test_a_day_between_label_and_amount_and_dollars_of_an_american_address():
+    reading = parse(AMERICAN)
+    assert reading.outcome is Outcome.ACCEPTED
+    names = ("seller", "invoice_number", "issue_date", "payable_amount", "currency")
+    assert [reading.fields[name] for name in names] == [
+        "Example Cloud, Inc.", "42183017", "2026-08-03", "4.11", "USD"
+    ]  # fmt: skip
+
+
+def test_tax_without_a_printed_net_amount_is_no_contradiction():
+    reading = parse(
+        "Invoice #   INV-0042\nSeller: Acme LLC\nSubtotal   50.00\nShipping   7.50\nTax (8.25%)   4.13\n"
+        "Total   61.63 USD\nAmount Paid   0.00\nBalance Due   61.63 USD"
+    )
+    assert reading.outcome is Outcome.ACCEPTED
+    assert reading.fields["tax_amount"] == "4.13"
+    assert "tax_exclusive_amount" not in reading.fields
+
+
+def test_a_number_in_groups_of_digits_is_read_whole():
+    reading = parse("Rechnungsnummer 123 456 789\nVerkäufer: Muster AG\nZahlbetrag 5,00 EUR")
+    assert reading.fields["invoice_number"] == "123 456 789"
+
+
+def test_nothing_paid_yet_leaves_the_total_due():
+    reading = parse(
+        "Invoice No. A-1\nSold by: Stay Ltd, Delhi\nIndia\n"
+        "Grand Total   Rs. 1939.00\nAmount paid   Rs 0.00"
+    )
+    assert (reading.fields["payable_amount"], reading.fields["currency"]) == ("1939.00", "INR")

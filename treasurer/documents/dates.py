@@ -22,7 +22,7 @@ _NAMED_DAY_FIRST = re.compile(
     r"[\s/-]*(?:(?:de|del)\s+)?(\d{4}|(?<=[-/])\d{2})(?!\d)"
 )
 _NAMED_MONTH_FIRST = re.compile(
-    r"([^\W\d_]{3,12})\.?[\s-]+(\d{1,2})(?:st|nd|rd|th)?,?[\s-]+(\d{4})(?!\d)"
+    r"([^\W\d_]{3,12})\.?[\s-]+(\d{1,2})(?:st|nd|rd|th)?\s?,?[\s-]+(\d{4})(?!\d)"
 )
 
 _MONTHS = {

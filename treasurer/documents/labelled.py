@@ -20,6 +20,7 @@ from treasurer.documents.unicode import deceptive, visible
 from treasurer.documents.vat_ids import find_vat_ids
 
 _NUMBER_TOKEN = re.compile(r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#-]{0,40}", re.ASCII)
+_DIGIT_GROUPS = re.compile(r"\d{2,6}(?: \d{2,6})+", re.ASCII)
 _CHAIN = re.compile(r"chain(?:[\s-]*id)?\s*[:#]?\s*([0-9]{1,10})", re.IGNORECASE | re.ASCII)
 _DAY_FIRST_MONEY = frozenset(
     {"GBP", "INR", "MYR", "SGD", "AUD", "NZD", "ZAR", "HKD", "AED", "KES", "NGN", "PKR", "LKR", "BDT",
@@ -99,6 +100,8 @@ def _document_number(item: Found) -> str | None:
     if token is None or not any(character.isdigit() for character in token.group()):
         return None
     text = token.group().replace("# ", "#").rstrip(".-/")
+    if _DIGIT_GROUPS.fullmatch(rest):
+        text = rest
     if find_date(text, day_first=True)[0] is not None or _only_currency(rest):
         return None
     # `Invoice 7 of 9 was late` is a sentence; `INVOICE HF-2201` is a title.

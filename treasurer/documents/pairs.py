@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from treasurer.documents.dates import find_date
 from treasurer.documents.labels import Labelled, match_label
 from treasurer.documents.layout import Cell, Line, below, joined
 from treasurer.documents.unicode import visible
@@ -59,14 +60,18 @@ def _neighbours(
 ) -> Iterator[Found]:
     cells = lines[index].cells
     cell = cells[position]
-    if visible(match.rest).strip():
-        yield Found(match, match.rest, cell, Tie.BESIDE)
+    rest = visible(match.rest).strip()
     right = []
     for other, its_label in zip(cells[position + 1 :], labels[index][position + 1 :], strict=True):
         if its_label is not None:
             break
         right.append(other)
-    if visible(match.rest).strip():
+    if rest:
+        yield Found(match, match.rest, cell, Tie.BESIDE)
+        if right and find_date(rest, day_first=True)[0] is not None:
+            # `Total due on 3 August 2026    4.11`: a day stands between label and value.
+            together = joined(right)
+            yield Found(match, f"{rest}  {together.text}", together, Tie.BESIDE)
         return
     if right:
         together = joined(right)

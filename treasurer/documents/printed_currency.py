@@ -22,7 +22,6 @@ _SHARED_BY: dict[str, frozenset[str]] = {
     "$": frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "TWD"}),
     "kr": frozenset({"SEK", "NOK", "DKK", "ISK"}),
     "Rs": frozenset({"INR", "PKR", "LKR", "NPR", "MUR"}),
-    "Rs.": frozenset({"INR", "PKR", "LKR", "NPR", "MUR"}),
     "¥": frozenset({"JPY", "CNY"}),
 }
 _COUNTRIES = {
@@ -32,6 +31,8 @@ _COUNTRIES = {
     "new zealand": "NZD", "singapore": "SGD", "hong kong": "HKD", "mexico": "MXN", "méxico": "MXN",
     "taiwan": "TWD", "united states": "USD", "usa": "USD", "iceland": "ISK",
 }  # fmt: skip
+_ZIP = re.compile(r",? [A-Z]{2} \d{5}(?:-\d{4})?(?!\d)")
+"""The end of an address in the United States: state and code."""
 _COUNTRY = re.compile(rf"\b(?:{'|'.join(_COUNTRIES)})\b", re.IGNORECASE)
 
 
@@ -105,7 +106,7 @@ def _named_at_all(lines: Sequence[Line]) -> set[tuple[str, Cell]]:
 
 def _shared_symbol(lines: Sequence[Line]) -> str | None:
     symbols = {
-        printed.currency_text
+        printed.currency_text.rstrip(".")
         for line in lines
         for printed in find_amounts(visible(line.text))
         if printed.currency_text in SHARED_SYMBOLS
@@ -117,11 +118,17 @@ def _meant_by(
     symbol: str, candidates: set[tuple[str, Cell]], lines: Sequence[Line]
 ) -> set[tuple[str, Cell]]:
     """The currencies of `symbol` that are named, or whose country is."""
-    possible = _SHARED_BY.get(symbol, frozenset())
+    possible = _SHARED_BY.get(symbol.rstrip("."), frozenset())
     named = {(code, cell) for code, cell in candidates if code in possible}
     if named or candidates:
         return named
-    return {
+    named = {
+        ("USD", cell)
+        for line in lines
+        for cell in line.cells
+        if "USD" in possible and _ZIP.search(visible(cell.text))
+    }
+    return named | {
         (code, cell)
         for line in lines
         for cell in line.cells

@@ -48,6 +48,12 @@ _MONEY = (
     "allowance_total", "charge_total", "line_total", "prepaid_amount", "rounding_amount", "tax_amount",
     "tax_exclusive_amount",
 )  # fmt: skip
+_ON_A_DAY = re.compile(
+    r"^\s*(?:on|by|am|bis|zum|per|le|el|il|op|den|dne)\s+(?:\d{4}-\d{2}-\d{2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}"
+    r"|[^\W\d_]{3,10}\.? \d{1,2}\s?,? \d{4}|\d{1,2}\.? [^\W\d_]{3,10}\.? \d{4})\s*:?\s*",
+    re.IGNORECASE,
+)
+"""`Total amount due on August 3, 2026  $4.11`: the day stands between label and amount."""
 _GAP_AFTER_CURRENCY = re.compile(r"(?<=[A-Z€$£])\s{2,}(?=[\d-])")
 
 
@@ -133,6 +139,8 @@ def _complete(draft: Draft, sums: Totals, payable: _Money) -> None:
     if Decimal(total) != sums.gross.value:
         return
     net, tax = draft.text("tax_exclusive_amount"), draft.text("tax_amount")
+    if tax and Decimal(tax) != sums.tax.value == 0:
+        return  # no untaxed invoice: its net amount is not printed
     if net and tax and Decimal(net) == sums.net.value and Decimal(tax) != sums.tax.value:
         # The labelled tax is the one in another currency (BT-111).
         del draft.fields["tax_amount"], draft.evidence["tax_amount"]
@@ -177,7 +185,7 @@ def _read_all(
     unreadable = False
     unsigned = name in _UNSIGNED or _is_credit(draft)
     for item in found:
-        rest = _GAP_AFTER_CURRENCY.sub(" ", item.text)
+        rest = _GAP_AFTER_CURRENCY.sub(" ", _ON_A_DAY.sub("", item.text, count=1))
         printed = None if deceptive(rest) else _leading_amount(rest)
         if printed is None:
             # Next to a label that says what is due, an amount must not be passed over in silence.
@@ -252,7 +260,8 @@ def _payable(
         return None
     # A total less what was paid on account is due, but that difference is not printed under a
     # label that we know: nothing is invented.
-    if not is_due and _on_account(lines):
+    nothing_paid = Decimal(draft.text("prepaid_amount") or "1") == 0
+    if not is_due and not nothing_paid and _on_account(lines):
         draft.review(
             "AMOUNT_DUE_UNCLEAR",
             "a total is printed and a payment on account; say what is still due",
