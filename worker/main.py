@@ -15,6 +15,7 @@ from treasurer.bootstrap import (
     open_chain,
     open_core,
     open_notifications,
+    open_reconciliation,
     open_signer,
     saga_context,
 )
@@ -22,6 +23,7 @@ from treasurer.chain.pinning import require_network
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.settings import Settings
+from worker.auditor import Nightly, reconcile_nightly
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
@@ -63,6 +65,15 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
+                )
+                group.create_task(
+                    reconcile_nightly(
+                        core.database,
+                        open_reconciliation(core, chain),
+                        Nightly(core.settings.reconcile_at_hour_utc),
+                        core.clock,
+                        stop,
+                    )
                 )
                 group.create_task(_jobs(core, stop))
     finally:
