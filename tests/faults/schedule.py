@@ -11,7 +11,7 @@ event loop and the database decide among workers of one round does not.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import cast
@@ -27,6 +27,7 @@ from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 
 WORKERS = 4
+ROUNDS_A_WAVE = 4
 MOST_ROUNDS_AFTERWARDS = 60
 USDC_UNIT = 10**6
 Build = Callable[[SagaContext, Signs], Pump]
@@ -42,6 +43,7 @@ def plain(context: SagaContext, signer: Signs) -> Pump:
 class Variant:
     """What of the composition a schedule replaces: a mutation's engine, chain or signer."""
 
+    name: str = ""
     build: Build = plain
     chain: Callable[[Chain], Chain] = lambda chain: chain
     signer: Callable[[World], Signs] = lambda world: world.signer
@@ -88,41 +90,47 @@ class Engine:
                 raise error
 
 
-async def run_schedule(
-    database: Database, seed: int, variant: Variant | None = None, *, payments: int | None = None
-) -> Outcome:
+async def run_schedule(database: Database, seed: int, variant: Variant | None = None) -> Outcome:
     """One schedule from its world to its audit. The world's leftovers are nobody's afterwards."""
     variant = variant or Variant()
     rng = Random(seed)
-    world = await build_world(database, f"schedule {seed}")
-    amounts = [
-        rng.randint(1, 1000) * USDC_UNIT + index * 10_000
-        for index in range(payments or rng.randint(3, 8))
+    world = await build_world(
+        database, f"schedule {seed} {variant.name}", finality_lag=rng.randint(1, 4)
+    )
+    # They come in over the rounds, so that all stages of the path meet all faults.
+    waves = [
+        [rng.randint(1, 1000) * USDC_UNIT for _ in range(rng.randint(1, 3))]
+        for _ in range(rng.randint(2, 4))
     ]
-    amounts = [min(amount, 1000 * USDC_UNIT) for amount in amounts]
-    await world.approve(amounts)
     plan = Plan.drawn(rng)
     witness = Witness(database, world.organization.id)
     outcome = Outcome(seed)
     try:
-        await _under_faults(world, plan, witness, variant, rng)
+        await _under_faults(world, plan, witness, variant, rng, waves)
         outcome.faults += await _violations(world, "under faults")
         await _afterwards(world, variant, witness)
         outcome.faults += witness.faults
         outcome.faults += await _violations(world, "at the end")
-        outcome.faults += await _unpaid(world, amounts)
+        outcome.faults += await _unpaid(world, waves)
     finally:
         await world.retire()
     outcome.happened = plan.counts
-    outcome.settled = len(amounts)
+    outcome.settled = sum(map(len, waves))
     return outcome
 
 
 async def _under_faults(
-    world: World, plan: Plan, witness: Witness, variant: Variant, rng: Random
+    world: World,
+    plan: Plan,
+    witness: Witness,
+    variant: Variant,
+    rng: Random,
+    waves: Sequence[Sequence[int]],
 ) -> None:
     engines = [Engine(world, plan, witness, variant) for _ in range(WORKERS)]
-    for _ in range(rng.randint(12, 30)):
+    for number in range(len(waves) * ROUNDS_A_WAVE):
+        if number % ROUNDS_A_WAVE == 0:
+            await world.approve(waves[number // ROUNDS_A_WAVE])
         for engine in engines:
             if engine.idle and rng.random() < 0.6:
                 engine.start()
@@ -182,7 +190,7 @@ async def _violations(world: World, when: str) -> list[str]:
     ] + [f"{when}: {result.check.id} {result.failed}" for result in report.results if result.failed]
 
 
-async def _unpaid(world: World, amounts: list[int]) -> list[str]:
+async def _unpaid(world: World, waves: Sequence[Sequence[int]]) -> list[str]:
     """Everything is settled, and each payee holds on chain exactly what its invoices asked."""
     faults = [
         f"left {state}: {explanation} {reason}"
@@ -193,7 +201,7 @@ async def _unpaid(world: World, amounts: list[int]) -> list[str]:
         )
     ]
     for index, payee in enumerate(world.payees):
-        due = sum(amounts[index :: len(world.payees)])
+        due = sum(sum(wave[index :: len(world.payees)]) for wave in waves)
         held = world.node.state.tokens.get(payee.addresses[0].address, 0)
         if held != due:
             faults.append(f"{payee.code} holds {held}, was due {due}")

@@ -1,0 +1,98 @@
+"""Every rule of design section 7 that others learnt from losses: an engine without it turns this red.
+
+Each mutation runs the laboratory's own schedules until one of them finds a fault; a laboratory that
+finds none would not have found the loss either.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+import pytest
+import structlog
+
+from saga.transfer import TransferState
+from tests.faults import mutants
+from tests.faults.mutants import replacing
+from tests.faults.schedule import Variant, run_schedule
+from tests.faults.signer_contract import broken_promises
+from tests.faults.signers import ForgetfulSigner, JournalSigner
+from tests.faults.world import World, build_world
+from treasurer.chain.port import BroadcastOutcome, Chain
+from treasurer.chain.signer_client import SignRequest
+from treasurer.db.engine import Database
+from treasurer.kernel.ids import PaymentId
+from treasurer.kernel.transaction import FeeTerms
+
+MOST_SEEDS = 20
+MUTATIONS: dict[str, tuple[Variant, str]] = {
+    "broadcast before persist": (
+        Variant(build=replacing(TransferState.SLOTTED, mutants.broadcast_before_persist)),
+        "sent before persisted",
+    ),
+    "new nonce on too low": (
+        Variant(
+            build=replacing(
+                TransferState.SIGNED,
+                mutants.new_nonce_on(BroadcastOutcome.NONCE_TOO_LOW),
+            )
+        ),
+        "BYTES_OF_ANOTHER_SLOT",
+    ),
+    "new nonce on time-out": (
+        Variant(
+            build=replacing(TransferState.SIGNED, mutants.new_nonce_on(BroadcastOutcome.UNKNOWN))
+        ),
+        "BYTES_OF_ANOTHER_SLOT",
+    ),
+    "void on missing receipt": (
+        Variant(build=replacing(TransferState.BROADCAST, mutants.void_on_missing_receipt)),
+        "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
+    ),
+    "settle on included": (
+        Variant(chain=lambda chain: cast("Chain", mutants.HeadIsFinal(chain))),
+        "SETTLED_WITHOUT_FINAL_TRANSACTION",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[_drop])
+    yield
+    structlog.reset_defaults()
+
+
+def _drop(*_: object) -> dict[str, object]:
+    raise structlog.DropEvent
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+async def test_is_found_out(laboratory: Database, name: str) -> None:
+    variant, fault = MUTATIONS[name]
+    variant = replace(variant, name=name)
+    found: list[str] = []
+    for seed in range(MOST_SEEDS):
+        found = (await run_schedule(laboratory, seed, variant)).faults
+        if found:
+            break
+    assert any(re.search(fault, one) for one in found), found
+
+
+async def test_a_signer_without_journal_is_found_out(laboratory: Database) -> None:
+    world = await build_world(laboratory, "no journal", wallets=1)
+    first, other = [await _request(world, id_) for id_ in await world.approve([10**6, 2 * 10**6])]
+    assert await broken_promises(JournalSigner(world.keys), first, other) == []
+    assert await broken_promises(ForgetfulSigner(world.keys), first, other) == [
+        "signed other fees as the same attempt",
+        "signed another order as the same attempt",
+    ]
+    await world.retire()
+
+
+async def _request(world: World, payment_id: PaymentId) -> SignRequest:
+    ((order,),) = await world.rows("SELECT order_bytes FROM payments WHERE id = :id", id=payment_id)
+    return SignRequest(
+        cast("bytes", order), world.wallets[0].address, 0, 1, FeeTerms(120_000, 2 * 10**9, 10**9)
+    )
