@@ -150,3 +150,19 @@ async def test_an_operator_reconciles(installation: Installation, norwick: Norwi
     report = json.loads(out)
     assert (report["clean"], report["violations"]) == (True, 0)
     assert [line[:4] for line in progress.decode().splitlines()] == ["ok  "] * len(report["checks"])
+
+
+async def test_valkey_is_flushed_and_killed(
+    installation: Installation, core: Core, norwick: Norwick
+) -> None:
+    """It keeps nothing that matters: payments go on without it. The last test of this module."""
+    await core.valkey.flushall()
+    invoice_id = await submit(core, norwick)
+    valkey = installation.children.named("valkey")
+    valkey.process.kill()
+    valkey.process.wait(10)
+    with worker(installation):
+        payment = await settled(core, norwick, invoice_id)
+        await require_paid_once(core, payment)
+        second = await settled(core, norwick, await submit(core, norwick))
+    await require_paid_once(core, second)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from tests.support.database import migrated_database, postgres_server
 from treasurer.db.engine import Database, DatabaseUrls, open_database
@@ -25,3 +26,15 @@ async def laboratory(laboratory_urls: DatabaseUrls) -> AsyncIterator[Database]:
     opened = open_database(laboratory_urls, pool_size=20)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """An engine that fails logs its trace; thousands of them tell nothing and take their time."""
+    structlog.configure(processors=[_drop])
+    yield
+    structlog.reset_defaults()
+
+
+def _drop(*_: object) -> dict[str, object]:
+    raise structlog.DropEvent

@@ -63,6 +63,7 @@ class Plan:
     forges: float = 0.03
     lags: float = 0.2
     hangs: float = 0.04
+    skews: float = 0.15
     counts: dict[str, int] = field(default_factory=dict)
 
     @classmethod

@@ -13,6 +13,7 @@ event loop and the database decide among workers of one round does not.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
 from typing import cast
 
@@ -65,7 +66,13 @@ class Engine:
     def __init__(self, world: World, plan: Plan, witness: Witness, variant: Variant) -> None:
         self.life = Life(plan)
         chain = variant.chain(FaultyChain(world.node, self.life, witness))
-        context = world.context(chain, failpoint=self.life.reach)
+        # A machine whose clock is an hour off, ahead or behind.
+        wrong = plan.rng.choice((-1, 1)) if plan.draw("clock skewed", plan.skews) else 0
+        context = world.context(
+            chain,
+            failpoint=self.life.reach,
+            clock=lambda: world.clock() + timedelta(hours=wrong),
+        )
         self.pump = variant.build(context, FaultySigner(variant.signer(world), self.life))
         self.task: asyncio.Task[int] | None = None
 
