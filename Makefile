@@ -6,7 +6,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --generate-hashes --univ
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check soak bench lock contracts screenshots clean
+.PHONY: help setup run demo test check soak bench lock contracts anvil screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,5 +65,14 @@ contracts: ## compile the Vyper sources into their artifacts
 	@.venv-contracts/bin/pip install --quiet vyper==0.4.3
 	@.venv-contracts/bin/python contracts/compile.py
 
+# npm checks the hashes of the lock file; the binary needs none of the package's own scripts.
+.anvil/.installed: tests/support/npm/package.json tests/support/npm/package-lock.json
+	@mkdir -p .anvil
+	@cp tests/support/npm/package.json tests/support/npm/package-lock.json .anvil/
+	@npm ci --prefix .anvil --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+anvil: .anvil/.installed ## install the node with a mempool that the chain tests also run on (npm)
+
 clean: ## remove the environment, caches and the data of `make run`
-	rm -rf $(VENV) .treasurer .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov
+	rm -rf $(VENV) .anvil .treasurer .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage htmlcov

@@ -101,13 +101,18 @@ def credential(request: Request) -> tuple[str, TokenUse]:
     return cookie, TokenUse.BROWSER
 
 
-def declare(route: APIRoute) -> None:
-    """Write the route's access into its OpenAPI operation; refuse a route that has none."""
+def access_of(route: APIRoute) -> Access:
+    """What the route asks of its caller. Raises TypeError unless it declares exactly one access."""
     calls: list[object] = [each.call for each in route.dependant.dependencies]
     found = [call for call in calls if isinstance(call, Access)]
     if len(found) != 1:
         raise TypeError(f"{route.path} declares {len(found)} accesses; one belongs there")
-    (access,) = found
+    return found[0]
+
+
+def declare(route: APIRoute) -> None:
+    """Write the route's access into its OpenAPI operation; refuse a route that has none."""
+    access = access_of(route)
     operation: dict[str, object] = {"x-permission": access.label}
     if not isinstance(access, Public):
         operation["security"] = [{"bearer": []}, {"cookie": []}]

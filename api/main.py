@@ -31,13 +31,14 @@ from api.auth import declare
 from api.middleware import BodyLimit, RateLimit, RequestContext, SecurityHeaders
 from api.services import Services
 
+# Paths are tried in this order, so the busiest come first.
 ROUTERS: tuple[APIRouter, ...] = (
+    invoices.router,
     health.router,
     metrics.router,
     token.router,
     session.router,
     users.router,
-    invoices.router,
     process_invoice.router,
     payments.router,
     transactions.router,

@@ -11,7 +11,7 @@ from time import perf_counter
 from uuid import UUID
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,7 +65,8 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                own = (b"x-request-id", request_id.encode("ascii"))
+                message["headers"] = [*message.get("headers", ()), own]
             await send(message)
 
         try:
@@ -97,9 +98,13 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, served_over_tls: bool) -> None:
         self._app = app
-        self._headers = dict(SECURITY_HEADERS)
+        headers = dict(SECURITY_HEADERS)
         if served_over_tls:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        # As ASGI spells them: the names are compared with those of each response.
+        self._headers = [
+            (name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -108,9 +113,10 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                given = list(message.get("headers", ()))
+                names = {name for name, _ in given}
+                added = [header for header in self._headers if header[0] not in names]
+                message["headers"] = given + added
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -7,15 +7,27 @@ measured process where the real ones do not.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from treasurer.chain.port import BlockRef, BlockSelector, BroadcastOutcome, FeeQuote, Log, Receipt
-from treasurer.chain.signer_client import SignedAttempt, SignRequest
+from treasurer.bootstrap import utc_now
+from treasurer.chain.pinning import TokenCheck
+from treasurer.chain.port import (
+    BalanceChange,
+    BlockEvidence,
+    BlockRef,
+    BlockSelector,
+    BroadcastOutcome,
+    FeeQuote,
+    Log,
+    Receipt,
+)
+from treasurer.chain.signer_client import SignedAttempt
 from treasurer.chain.tokens import TRANSFER_TOPIC
+from treasurer.kernel.calldata import transfer_calldata
 from treasurer.kernel.digest import digest
 from treasurer.kernel.order import ExecutionOrder
-from treasurer.kernel.transaction import transfer_calldata
+from treasurer.kernel.signing import SignPayment
 
 GAS_USED = 34_056
 GAS_PRICE_WEI = 10**9
@@ -48,7 +60,9 @@ class FakeChain:
 
     async def finalized(self) -> BlockRef:
         number = len(self._blocks) - 1
-        return BlockRef(number, _block_hash(number), 0, GAS_PRICE_WEI)
+        return BlockRef(
+            number, _block_hash(number), 0, GAS_PRICE_WEI, _block_hash(max(0, number - 1))
+        )
 
     async def broadcast_many(self, raws: Sequence[bytes]) -> list[BroadcastOutcome]:
         number = len(self._blocks)
@@ -60,6 +74,21 @@ class FakeChain:
 
     async def receipts(self, block_number: int) -> tuple[Receipt, ...] | None:
         return self._blocks[block_number]
+
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        block = BlockRef(
+            number, _block_hash(number), 0, GAS_PRICE_WEI, _block_hash(max(0, number - 1))
+        )
+        balances = {
+            (token, owner): BalanceChange(
+                self._balance(token, owner, number - 1), self._balance(token, owner, number)
+            )
+            for token, owners in holders.items()
+            for owner in owners
+        }
+        return BlockEvidence(block, self._blocks[number], balances)
 
     async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
         return [self._receipts.get(hash_) for hash_ in transaction_hashes]
@@ -112,11 +141,12 @@ class FakeSigner:
             digest_end=f',"to":"{order.token}","value_wei":"0"}}',
         )
 
-    async def sign(self, requests: Sequence[SignRequest]) -> list[SignedAttempt]:
+    async def sign(self, requests: Sequence[SignPayment]) -> list[SignedAttempt]:
         return [self._sign(request) for request in requests]
 
-    def _sign(self, request: SignRequest) -> SignedAttempt:
-        call = self._calls[request.order]
+    def _sign(self, request: SignPayment) -> SignedAttempt:
+        (order,) = request.orders
+        call = self._calls[order]
         slot = f'{request.nonce},"sender":"{request.sender}"'
         content = f"{call.digest_start}{slot}{call.digest_end}".encode()
         # As long as a real signed token transfer.
@@ -124,6 +154,13 @@ class FakeSigner:
         hash_ = digest(raw)
         self._chain.signed[hash_] = (request.sender, call)
         return SignedAttempt(raw=raw, transaction_hash=hash_, call_digest=digest(content))
+
+
+class SoundTokens:
+    """Every token is what was pinned."""
+
+    async def check(self, token: str) -> TokenCheck:
+        return TokenCheck(token, utc_now(), ())
 
 
 def _block_hash(number: int) -> bytes:

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from bench.fakes import FakeChain, FakeSigner
+from bench.fakes import FakeChain, FakeSigner, SoundTokens
 from saga.context import FeePolicy, Pace, SagaContext
 from saga.failpoints import unarmed
 from treasurer.approvals.service import ApprovalService
 from treasurer.bootstrap import utc_now
+from treasurer.chain.fees import FeeCaps
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
 from treasurer.identity.model import User, UserState
@@ -112,7 +113,8 @@ def saga_context(database: Database, chain: FakeChain) -> SagaContext:
         database=database,
         chain=chain,  # type: ignore[arg-type]  # of the port, what the pump uses
         rail=RAIL,
-        fees=FeePolicy(120_000, 100 * GWEI, 150 * GWEI),
+        tokens=SoundTokens(),
+        fees=FeePolicy(120_000, FeeCaps(100 * GWEI, 150 * GWEI)),
         pace=replace(Pace(), poll=timedelta(0)),
         clock=utc_now,
         new_id=uuid7,

@@ -42,18 +42,36 @@ _WHY = text(f"""
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a transfer may not go on. A `lasting` one will never be met by waiting."""
+
+    reason: str
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
-    """Who may go on, and why the others may not; and whether the organization only rehearses."""
+    """Who may go on, and what stops the others; whether the organization only rehearses.
+
+    A transfer whose lease was lost is in neither: another worker goes on with it.
+    """
 
     clear: frozenset[TransferId]
-    reasons: Mapping[TransferId, str]
+    stops: Mapping[TransferId, Stop]
     dry_run: bool
+
+    @property
+    def reasons(self) -> dict[TransferId, str]:
+        return {id_: stop.reason for id_, stop in self.stops.items()}
+
+
+_MISSING = Stop("its payment, payee or wallet is not to be found", lasting=True)
 
 
 async def check(
     connection: AsyncConnection, leased: Leased, state: TransferState, now: datetime
 ) -> Checked:
-    """Ask lease, state and all kill conditions in one read; the reasons in a second, if any is met."""
+    """Ask lease, state and all kill conditions in one read; what stops in a second, if any is met."""
     scope: dict[str, object] = {
         "organization_id": leased.organization_id,
         "state": state.value,
@@ -63,28 +81,35 @@ async def check(
     held = leased.only(id_ for id_ in leased.fences if id_ not in clear)
     if not held.fences:
         return Checked(clear, {}, dry_run=False)
-    reasons = dict.fromkeys(held.fences, "its payment, payee or wallet is not to be found")
     rows = (await connection.execute(_WHY, scope | _arrays(held))).mappings().all()
+    lost = {TransferId(row["id"]) for row in rows if not row["ours"]}
+    stops = {id_: _MISSING for id_ in held.fences if id_ not in lost}
     for row in rows:
-        reasons[TransferId(row["id"])] = _reason(row)
-    return Checked(clear, reasons, dry_run=any(row["mode"] == "dry_run" for row in rows))
+        id_, found = TransferId(row["id"]), _stop(row)
+        # Of a transfer with several payments, what lasts for one of them counts.
+        if id_ in stops and found is not None and (stops[id_] is _MISSING or found.lasting):
+            stops[id_] = found
+    return Checked(clear, stops, dry_run=any(row["mode"] == "dry_run" for row in rows))
 
 
 def _arrays(leased: Leased) -> dict[str, object]:
     return {"ids": list(leased.fences), "fences": list(leased.fences.values())}
 
 
-def _reason(row: RowMapping) -> str:
-    if not row["ours"]:
-        return "another worker goes on with it"
-    if row["frozen"]:
-        return "the organization is frozen"
-    if row["wallet_state"] != "active":
-        return "the wallet is stopped"
+def _stop(row: RowMapping) -> Stop | None:
+    """What stops this payment of the transfer; None if another payment of it does."""
     if row["payee_state"] != "active":
-        return "the payee is suspended"
+        return Stop("the payee is suspended", lasting=True)
     if row["address_state"] != "verified" or row["address"] != row["recipient"]:
-        return "the payee's address is no longer verified"
+        return Stop("the payee's address is no longer verified", lasting=True)
     if row["payment_state"] != "executing":
-        return f"the payment is {row['payment_state']}"
-    return "past its not_after" if row["late"] else "dry run: everything but signing"
+        return Stop(f"the payment is {row['payment_state']}", lasting=True)
+    if row["late"]:
+        return Stop("past its not_after", lasting=True)
+    if row["frozen"]:
+        return Stop("the organization is frozen", lasting=False)
+    if row["wallet_state"] != "active":
+        return Stop("the wallet is stopped", lasting=False)
+    if row["mode"] != "live":
+        return Stop("dry run: everything but signing", lasting=False)
+    return None

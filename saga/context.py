@@ -1,41 +1,63 @@
 """Owns what the steps work with. Must never hold the signer: only the sign step is given that."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 from saga.failpoints import Failpoint
+from saga.leases import Leased
+from saga.transfer import NextAttempt, TransferState
 from treasurer.approvals.service import ApprovalService
+from treasurer.chain.fees import FeeCaps, budget_wei
+from treasurer.chain.pinning import TokenCheck
 from treasurer.chain.port import Chain
 from treasurer.db.engine import Database
 from treasurer.kernel.clock import Clock
-from treasurer.kernel.ids import NewId
+from treasurer.kernel.ids import NewId, TransferId
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import PriceFeed
 
 
+class TokenGuard(Protocol):
+    """Says whether a token is still what was pinned; asked before each signature."""
+
+    async def check(self, token: str) -> TokenCheck:
+        """Raises Transient while nobody answers."""
+
+
+Resign = Callable[[Leased, TransferState, Sequence[NextAttempt]], Awaitable[Sequence[TransferId]]]
+"""Has later attempts of slots signed and persisted; what it returns may be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeePolicy:
-    """What a transfer may cost, wei a unit of gas. The cancel's cap lies above the payment's."""
+    """What a transfer may cost: units of gas, and wei a unit for the payment and for its cancel."""
 
     gas_limit: int
-    payment_cap_wei: int
-    cancel_cap_wei: int
+    caps: FeeCaps
 
-    def __post_init__(self) -> None:
-        if self.cancel_cap_wei <= self.payment_cap_wei:
-            raise ValueError("a cancel must be able to outbid its payment")
+    @property
+    def budget_wei(self) -> int:
+        """What is held for the gas of one transfer: enough for whichever of its attempts is mined."""
+        return budget_wei(self.gas_limit, self.caps)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long steps wait before they look again, and how long a lease lasts."""
+    """How long steps wait before they look again, and how long a lease lasts.
+
+    After `rebroadcast` without a receipt the same bytes go out again; after `bump` an attempt that
+    was not mined is replaced by one at higher fees.
+    """
 
     lease_s: int = 20
     poll: timedelta = timedelta(milliseconds=400)
     retry: timedelta = timedelta(seconds=5)
     rebroadcast: timedelta = timedelta(seconds=15)
+    bump: timedelta = timedelta(seconds=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,7 @@ class SagaContext:
 
     database: Database
     chain: Chain
+    tokens: TokenGuard
     rail: Rail
     fees: FeePolicy
     pace: Pace

@@ -14,8 +14,10 @@ from saga import leases, store
 from saga.context import SagaContext
 from saga.leases import Leased
 from saga.steps.broadcast import broadcast
+from saga.steps.cancel import cancel
 from saga.steps.include import include
 from saga.steps.reserve import reserve
+from saga.steps.resign import resign
 from saga.steps.settle import settle
 from saga.steps.sign import sign
 from saga.steps.slot import slot
@@ -38,12 +40,14 @@ class Pump:
         self._batch = batch
         self._places = asyncio.Semaphore(width)
         # After a step, the transfers it returns are ready for the next one under the same lease.
+        again = partial(resign, context, signer)
         self._steps: dict[TransferState, tuple[Step, TransferState | None]] = {
             TransferState.RESERVED: (partial(slot, context), TransferState.SLOTTED),
             TransferState.SLOTTED: (partial(sign, context, signer), TransferState.SIGNED),
             TransferState.SIGNED: (partial(broadcast, context), None),
-            TransferState.BROADCAST: (partial(include, context), None),
+            TransferState.BROADCAST: (partial(include, context, again), None),
             TransferState.INCLUDED: (partial(settle, context), None),
+            TransferState.CANCELLING: (partial(cancel, context, again), None),
         }
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -104,7 +108,7 @@ class Pump:
         leased, moved = claimed, 0
         state: TransferState | None = first
         try:
-            async with self._context.database.unit(leased.organization_id) as connection:
+            async with self._context.database.sets(leased.organization_id) as connection:
                 transfers = await store.load(connection, leased, first)
             while state is not None and transfers and state in self._steps:
                 step, following = self._steps[state]

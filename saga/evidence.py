@@ -12,6 +12,7 @@ from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items
 class Verdict(StrEnum):
     PAID = "paid"
     REVERTED = "reverted"
+    CANCELLED = "cancelled"
     CONTRADICTION = "contradiction"
 
 

@@ -18,7 +18,7 @@ from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId
 _CLAIM = text("""
     WITH due AS (
         SELECT organization_id, id FROM transfers
-        WHERE state NOT IN ('settled', 'void', 'quarantined') AND next_at <= :now
+        WHERE live AND next_at <= :now
           AND (lease_until IS NULL OR lease_until < :now)
         ORDER BY next_at LIMIT :most FOR UPDATE SKIP LOCKED)
     UPDATE transfers t SET lease_until = :until, fence = t.fence + 1 FROM due

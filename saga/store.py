@@ -4,6 +4,7 @@ Every write names the fence that the caller claimed with; a worker that was stop
 finds its rows gone and changes nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,8 +20,8 @@ from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
 from treasurer.kernel.transaction import FeeTerms
 
 _LEASED = text("""
-    SELECT t.id, t.organization_id, t.wallet_id, t.chain_id, t.sender, t.token, t.state,
-        t.order_bytes, t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
+    SELECT t.id, t.organization_id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse,
+        t.state, t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
         t.max_priority_fee_per_gas_wei, t.call_digest, t.block_number, t.block_hash, t.tries,
         t.sent_at, t.created_at, i.payment_id, i.recipient, i.amount_minor,
         i.reporting_amount_minor, i.order_digest
@@ -38,16 +39,16 @@ _LOCK_LEASED = text("""
     ORDER BY t.id FOR UPDATE OF t
 """)
 _INSERT = text("""
-    INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, state,
-        order_bytes, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at,
-        created_at)
-    SELECT :organization_id, t.id, t.wallet_id, t.chain_id, t.sender, t.token, 'reserved',
-        t.order_bytes, t.gas_limit, t.max_fee, t.priority_fee, :now, :now
+    INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, disperse, state,
+        gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at, created_at)
+    SELECT :organization_id, t.id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse,
+        'reserved',
+        t.gas_limit, t.max_fee, t.priority_fee, :now, :now
     FROM unnest(CAST(:ids AS uuid[]), CAST(:wallets AS uuid[]), CAST(:chains AS bigint[]),
-                CAST(:senders AS text[]), CAST(:tokens AS text[]), CAST(:orders AS bytea[]),
+                CAST(:senders AS text[]), CAST(:tokens AS text[]), CAST(:disperses AS text[]),
                 CAST(:gas_limits AS bigint[]), CAST(:max_fees AS numeric[]),
                 CAST(:priority_fees AS numeric[]))
-         AS t (id, wallet_id, chain_id, sender, token, order_bytes, gas_limit, max_fee,
+         AS t (id, wallet_id, chain_id, sender, token, disperse, gas_limit, max_fee,
                priority_fee)
 """)
 _INSERT_ITEMS = text("""
@@ -61,6 +62,12 @@ _INSERT_ITEMS = text("""
                 CAST(:digests AS bytea[]), CAST(:chains AS bigint[]))
          AS i (transfer_id, position, payment_id, recipient, amount, reporting_amount, digest,
                chain_id)
+""")
+_ORDERS = text("""
+    SELECT i.transfer_id, p.order_bytes FROM transfer_items i
+    JOIN payments p ON p.organization_id = :organization_id AND p.id = i.payment_id
+    WHERE i.organization_id = :organization_id AND i.transfer_id = ANY(:ids)
+    ORDER BY i.transfer_id, i.position
 """)
 _SLOT = text("""
     UPDATE transfers t SET state = 'slotted', nonce = s.nonce, call_digest = s.call_digest,
@@ -97,6 +104,11 @@ _DELAY = text("""
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
     WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
       AND t.state NOT IN ('settled', 'void')
+""")
+_LIVE_SLOTS = text("""
+    SELECT w.id, w.next_nonce, t.nonce, t.state FROM wallets w
+    LEFT JOIN transfers t ON t.organization_id = :organization_id AND t.wallet_id = w.id AND t.live
+    WHERE w.organization_id = :organization_id AND w.id = ANY(:wallets)
 """)
 _TRANSFERS_OF = text("""
     SELECT count(*) FROM transfer_items
@@ -146,7 +158,7 @@ async def insert(
             "chains": [transfer.chain_id for transfer in transfers],
             "senders": [transfer.sender for transfer in transfers],
             "tokens": [transfer.token for transfer in transfers],
-            "orders": [transfer.order_bytes for transfer in transfers],
+            "disperses": [transfer.disperse for transfer in transfers],
             "gas_limits": [transfer.fees.gas_limit for transfer in transfers],
             "max_fees": [transfer.fees.max_fee_per_gas_wei for transfer in transfers],
             "priority_fees": [t.fees.max_priority_fee_per_gas_wei for t in transfers],
@@ -171,6 +183,17 @@ async def insert(
             "chains": [transfer.chain_id for transfer, _, _ in items],
         },
     )
+
+
+async def orders(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
+) -> dict[TransferId, list[bytes]]:
+    """The approved bytes of each transfer's payments, in the order of its items."""
+    rows = await connection.execute(_ORDERS, {"organization_id": organization_id, "ids": list(ids)})
+    found: dict[TransferId, list[bytes]] = defaultdict(list)
+    for row in rows:
+        found[TransferId(row[0])].append(bytes(row[1]))
+    return found
 
 
 async def slot(
@@ -252,6 +275,21 @@ async def delay(
     await connection.execute(_DELAY, _scope(leased) | {"next_at": next_at, "reason": reason})
 
 
+async def live_slots(
+    connection: AsyncConnection, organization_id: OrganizationId, wallet_ids: Sequence[WalletId]
+) -> dict[WalletId, tuple[int, dict[int, TransferState]]]:
+    """Each wallet's next nonce, and the state of every slot that has not ended, by nonce."""
+    rows = await connection.execute(
+        _LIVE_SLOTS, {"organization_id": organization_id, "wallets": list(wallet_ids)}
+    )
+    found: dict[WalletId, tuple[int, dict[int, TransferState]]] = {}
+    for wallet_id, next_nonce, nonce, state in rows:
+        _, slots = found.setdefault(WalletId(wallet_id), (next_nonce, {}))
+        if nonce is not None:
+            slots[nonce] = TransferState(state)
+    return found
+
+
 async def transfers_of(
     connection: AsyncConnection, organization_id: OrganizationId, payment_id: PaymentId
 ) -> int:
@@ -298,8 +336,8 @@ def _transfer(row: Row[Any], items: tuple[TransferItem, ...]) -> Transfer:
         chain_id=row.chain_id,
         sender=row.sender,
         token=row.token,
+        disperse=row.disperse,
         state=TransferState(row.state),
-        order_bytes=bytes(row.order_bytes),
         nonce=row.nonce,
         fees=FeeTerms(
             gas_limit=row.gas_limit,

@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from treasurer.kernel.calldata import disperse_calldata, transfer_calldata
+from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
-from treasurer.kernel.order import parse_order
-from treasurer.kernel.transaction import FeeTerms, payment_transaction
+from treasurer.kernel.order import OrderItem
+from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
 
 MAX_IN_FLIGHT = 16
 """Live transfers a wallet: more would all wait behind one that is stuck."""
@@ -30,7 +32,8 @@ LEGAL: dict[TransferState, frozenset[TransferState]] = {
     _S.RESERVED: frozenset({_S.SLOTTED, _S.VOID}),
     _S.SLOTTED: frozenset({_S.SIGNED, _S.CANCELLING}),
     _S.SIGNED: frozenset({_S.BROADCAST, _S.INCLUDED, _S.CANCELLING}),
-    _S.BROADCAST: frozenset({_S.INCLUDED, _S.CANCELLING}),
+    # Another transaction than ours used the slot up: only people may say what became of it.
+    _S.BROADCAST: frozenset({_S.INCLUDED, _S.CANCELLING, _S.QUARANTINED}),
     _S.INCLUDED: frozenset({_S.SETTLED, _S.BROADCAST, _S.VOID, _S.QUARANTINED}),
     _S.CANCELLING: frozenset({_S.VOID, _S.SETTLED, _S.QUARANTINED}),
     _S.QUARANTINED: frozenset({_S.SETTLED, _S.VOID, _S.BROADCAST}),
@@ -59,7 +62,10 @@ class TransferItem:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One nonce slot of one wallet, and what it carries. `order_bytes` are the approved ones."""
+    """One nonce slot of one wallet, and what it carries. The orders stand with the payments.
+
+    Several items are paid by one call to the contract at `disperse`, a single one by the token's own.
+    """
 
     id: TransferId
     organization_id: OrganizationId
@@ -67,8 +73,8 @@ class Transfer:
     chain_id: int
     sender: str
     token: str
+    disperse: str | None
     state: TransferState
-    order_bytes: bytes
     nonce: int | None
     fees: FeeTerms
     call_digest: bytes | None
@@ -80,10 +86,31 @@ class Transfer:
     items: tuple[TransferItem, ...]
 
     def in_slot(self, nonce: int) -> "Transfer":
-        """The same transfer in the slot `nonce`, with the digest of the call its order dictates."""
-        order = parse_order(self.order_bytes)
-        call = payment_transaction(order, sender=self.sender, nonce=nonce, fees=self.fees)
+        """The same transfer in the slot `nonce`, with the digest of the call that its items dictate.
+
+        The signer builds the call from the orders by itself, and both digests have to agree.
+        """
+        call = UnsignedTransaction(
+            chain_id=self.chain_id,
+            nonce=nonce,
+            sender=self.sender,
+            to=self.disperse or self.token,
+            value_wei=0,
+            data=self._calldata(),
+            fees=self.fees,
+        )
         return replace(self, state=TransferState.SLOTTED, nonce=nonce, call_digest=call.call_digest)
+
+    def _calldata(self) -> bytes:
+        if self.disperse is None:
+            (item,) = self.items
+            return transfer_calldata(item.recipient, item.amount_minor)
+        batch_id = digest(b"".join(item.order_digest for item in self.items))
+        return disperse_calldata(
+            self.token,
+            batch_id,
+            [OrderItem(i.payment_id, i.recipient, i.amount_minor) for i in self.items],
+        )
 
     @property
     def slot(self) -> tuple[int, bytes]:
@@ -100,13 +127,30 @@ class Transfer:
         return self.block_number, self.block_hash
 
 
+class AttemptKind(StrEnum):
+    PAYMENT = "payment"
+    CANCEL = "cancel"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One signed transaction of a slot. `raw` is what a provider gets, byte for byte."""
 
     transfer_id: TransferId
     number: int
+    kind: AttemptKind
     transaction_hash: bytes
     call_digest: bytes
     raw: bytes
+    fees: FeeTerms
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NextAttempt:
+    """What a slot is to be sent next: its payment at higher fees, or its cancel."""
+
+    transfer: Transfer
+    number: int
+    kind: AttemptKind
     fees: FeeTerms

@@ -1,24 +1,36 @@
 """Owns the decision to sign. Must never answer with bytes that the journal does not hold durably.
 
 The order of the checks is the rule: recorded content first (the same request always gets the same
-bytes, also frozen, expired or with lower caps), then whatever may refuse something new.
+bytes, also frozen, expired or with lower caps), then whatever may refuse something new. A cancel
+passes where only money should stop: it moves none, and it is what ends a payment for good.
 """
 
 from collections.abc import Sequence
 
-from signer.caps import bump_refusal, fee_refusal, order_refusal
+from signer.caps import (
+    Broken,
+    allowance_refusal,
+    bump_refusal,
+    cancel_fee_refusal,
+    fee_refusal,
+    payment_refusal,
+    top_up_refusal,
+)
+from signer.drafts import Draft, Payments, drafted
 from signer.envelope import sealed, unsigned_hash
 from signer.freeze import FreezeSwitch
 from signer.keys import KeyRing
-from signer.limits import DEVELOPMENT_CHAIN_ID, LimitsFile
+from signer.limits import DEVELOPMENT_CHAIN_ID, Limits
+from signer.limits_file import LimitsFile
 from signer.nonce_watch import NonceCheck, NonceWatch
-from signer.protocol import Answer, PaymentRequest, Refusal, Signed
-from signer.records import PaymentRecord, SignedRecords
+from signer.protocol import Answer, Refusal, Signed
+from signer.records import AttemptKind, AttemptRecord, SignedRecords, SlotKey, WalletKey
+from treasurer.kernel.allowance_order import AllowanceOrder
 from treasurer.kernel.clock import Clock, epoch_s
-from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvalidInput
-from treasurer.kernel.order import ExecutionOrder, parse_order
-from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction, payment_transaction
+from treasurer.kernel.signing import SignRequest
+from treasurer.kernel.top_up_order import TopUpOrder
+from treasurer.kernel.transaction import FeeTerms
 
 MAX_AHEAD = 16
 """How far a slot may lie ahead of the highest signed one: as many as may be in flight a wallet."""
@@ -46,7 +58,7 @@ class SigningDesk:
         self._clock = clock
         self._own_uid = own_uid
 
-    def answer(self, batches: Sequence[tuple[int, Sequence[PaymentRequest]]]) -> list[list[Answer]]:
+    def answer(self, batches: Sequence[tuple[int, Sequence[SignRequest]]]) -> list[list[Answer]]:
         """Answer each (caller's user id, requests) in order; all durable when this returns.
 
         Raises OSError if the journal cannot be written: then the process must end unanswered.
@@ -55,38 +67,44 @@ class SigningDesk:
         self._records.commit()
         return answers
 
-    def _one(self, caller_uid: int, request: PaymentRequest) -> Answer:
+    def signed_for(self, slot: SlotKey) -> list[AttemptRecord]:
+        """Every attempt of `slot` that was signed, oldest first."""
+        return self._records.all_attempts(slot)
+
+    def _one(self, caller_uid: int, request: SignRequest) -> Answer:
         try:
-            order = parse_order(request.order)
+            draft = drafted(request)
         except InvalidInput as error:
             return Refusal(error.code, error.message)
-        if request.sender not in order.permitted_wallets:
-            return Refusal("WALLET_NOT_PERMITTED", "the order does not permit this wallet")
-        transaction = payment_transaction(
-            order, sender=request.sender, nonce=request.nonce, fees=request.fees
-        )
-        slot = order.chain_id, request.sender, request.nonce
-        recorded = self._records.attempt(slot, request.attempt)
+        recorded = self._records.attempt(draft.slot, draft.attempt)
         if recorded is not None:
-            return _recorded_answer(recorded, request, transaction)
-        refusal = (
-            self._place_refusal(caller_uid, order, request)
-            or self._attempt_refusal(order, request, transaction)
-            or self._limit_refusal(order, request.fees, first=request.attempt == 1)
-        )
-        return refusal or self._sign(order, request, transaction)
-
-    def _place_refusal(
-        self, caller_uid: int, order: ExecutionOrder, request: PaymentRequest
-    ) -> Refusal | None:
-        """Whether this signer signs at all: limits, chain, wallet, isolation, freeze, journal."""
+            return _recorded_answer(recorded, draft)
         try:
             limits = self._limits.current()
         except InvalidInput as error:
             return Refusal("LIMITS_UNREADABLE", error.message)
-        if order.chain_id not in limits.chain_ids:
-            return Refusal("CHAIN_NOT_PERMITTED", f"chain {order.chain_id} is not in limits.yaml")
-        if order.chain_id != DEVELOPMENT_CHAIN_ID and not limits.isolates(
+        refusal = (
+            self._cancelled_refusal(draft)
+            or self._place_refusal(caller_uid, limits, draft)
+            or self._stop_refusal(draft)
+            or self._slot_refusal(draft)
+            or self._limit_refusal(limits, draft)
+        )
+        return refusal or self._sign(draft)
+
+    def _cancelled_refusal(self, draft: Draft) -> Refusal | None:
+        if draft.kind is AttemptKind.CANCEL or not self._records.cancelled(draft.slot):
+            return None
+        return Refusal(
+            "SLOT_CANCELLED", "a cancel of this slot was signed; nothing else is signed for it"
+        )
+
+    def _place_refusal(self, caller_uid: int, limits: Limits, draft: Draft) -> Refusal | None:
+        """Whether this signer signs for this caller, chain and wallet at all."""
+        chain_id, wallet, _ = draft.slot
+        if chain_id not in limits.chain_ids:
+            return Refusal("CHAIN_NOT_PERMITTED", f"chain {chain_id} is not in limits.yaml")
+        if chain_id != DEVELOPMENT_CHAIN_ID and not limits.isolates(
             caller_uid=caller_uid, own_uid=self._own_uid
         ):
             return Refusal(
@@ -94,21 +112,30 @@ class SigningDesk:
                 "signer and caller run as one user, so keys are not isolated: only the development"
                 " chain is signed; run the signer as a user of its own",
             )
-        if request.sender not in limits.wallets or request.sender not in self._keys.addresses:
-            return Refusal("WALLET_UNKNOWN", f"{request.sender} is no wallet of this signer")
+        if wallet not in limits.wallets or wallet not in self._keys.addresses:
+            return Refusal("WALLET_UNKNOWN", f"{wallet} is no wallet of this signer")
+        return None
+
+    def _stop_refusal(self, draft: Draft) -> Refusal | None:
+        """What stops money: a freeze, and a journal that may have forgotten something."""
+        chain_id, wallet, _ = draft.slot
+        if draft.kind is AttemptKind.CANCEL:
+            # Of a slot that the journal holds, a cancel is safe whatever else was forgotten.
+            known = self._records.attempts(draft.slot) > 0
+            return None if known else self._journal_refusal((chain_id, wallet))
         frozen = self._freeze.state()
         if frozen is not None:
             return Refusal("FROZEN", f"frozen since {frozen.since}: {frozen.reason}")
-        return self._journal_refusal(order.chain_id, request.sender)
+        return self._journal_refusal((chain_id, wallet))
 
-    def _journal_refusal(self, chain_id: int, wallet: str) -> Refusal | None:
-        if self._records.next_nonce((chain_id, wallet)) is None:
+    def _journal_refusal(self, wallet: WalletKey) -> Refusal | None:
+        if self._records.next_nonce(wallet) is None:
             return Refusal(
                 "JOURNAL_MISSING",
                 "the journal does not know this wallet; look up its nonce and run"
                 " `python -m signer adopt` on the signer's host",
             )
-        match self._watch.result((chain_id, wallet)):
+        match self._watch.result(wallet):
             case NonceCheck.PENDING:
                 return Refusal("CHAIN_UNCHECKED", "the wallet's nonce was not yet checked; retry")
             case NonceCheck.BEHIND:
@@ -120,56 +147,79 @@ class SigningDesk:
             case NonceCheck.CURRENT | NonceCheck.NOT_CONFIGURED:
                 return None
 
-    def _attempt_refusal(
-        self, order: ExecutionOrder, request: PaymentRequest, transaction: UnsignedTransaction
-    ) -> Refusal | None:
+    def _slot_refusal(self, draft: Draft) -> Refusal | None:
         """Whether slot and attempt number may take this content."""
-        wallet = order.chain_id, request.sender
-        slot = (*wallet, request.nonce)
-        count = self._records.attempts(slot)
-        if request.attempt != count + 1:
+        chain_id, address, nonce = draft.slot
+        count = self._records.attempts(draft.slot)
+        if draft.attempt != count + 1:
             return Refusal("ATTEMPT_GAP", f"the next attempt of this slot is number {count + 1}")
-        previous = self._records.attempt(slot, count)
+        previous = self._records.attempt(draft.slot, count)
         if previous is not None:
-            return _later_refusal(previous, request, transaction)
-        if request.nonce < (self._records.first_nonce(wallet) or 0):
+            return _later_refusal(previous, draft)
+        wallet = chain_id, address
+        if nonce < (self._records.first_nonce(wallet) or 0):
             return Refusal("NONCE_BEFORE_ENROLMENT", "this slot was used before the enrolment")
-        if request.nonce >= (self._records.next_nonce(wallet) or 0) + MAX_AHEAD:
+        if nonce >= (self._records.next_nonce(wallet) or 0) + MAX_AHEAD:
             return Refusal("NONCE_TOO_FAR", f"at most {MAX_AHEAD} slots are signed ahead")
         return None
 
-    def _limit_refusal(
-        self, order: ExecutionOrder, fees: FeeTerms, *, first: bool
-    ) -> Refusal | None:
+    def _limit_refusal(self, limits: Limits, draft: Draft) -> Refusal | None:
+        fees, chain_id = draft.transaction.fees, draft.transaction.chain_id
         now = self._clock()
-        if now > order.not_after:
-            return Refusal("ORDER_EXPIRED", "the order's not_after has passed; it needs a new one")
-        limits = self._limits.current()
-        window = self._records.signed_in_window(order.chain_id, order.token, epoch_s(now))
         # A later attempt of a slot spends what its first attempt was already counted for.
-        broken = order_refusal(
-            limits, order, signed_in_window_minor=window if first else 0
-        ) or fee_refusal(limits, fees)
+        window = (
+            self._records.signed_in_window(chain_id, draft.asset, epoch_s(now))
+            if draft.asset is not None and draft.attempt == 1
+            else 0
+        )
+        broken: Broken | None
+        match draft.terms:
+            case None:
+                replaces = self._highest_order_fees(draft.slot)
+                broken = cancel_fee_refusal(limits, fees, replaces=replaces)
+                return Refusal(*broken) if broken else None
+            case Payments(orders, disperse):
+                not_after = min(order.not_after for order in orders)
+                broken = payment_refusal(
+                    limits, orders, disperse=disperse, signed_in_window_minor=window
+                ) or fee_refusal(limits, fees, payments=len(orders))
+            case AllowanceOrder() as order:
+                not_after = order.not_after
+                broken = allowance_refusal(limits, order) or fee_refusal(limits, fees)
+            case TopUpOrder() as order:
+                not_after = order.not_after
+                broken = top_up_refusal(limits, order, signed_in_window_wei=window) or fee_refusal(
+                    limits, fees
+                )
+        if now > not_after:
+            return Refusal("ORDER_EXPIRED", "the order's not_after has passed; it needs a new one")
         return Refusal(*broken) if broken else None
 
-    def _sign(
-        self, order: ExecutionOrder, request: PaymentRequest, transaction: UnsignedTransaction
-    ) -> Signed:
+    def _highest_order_fees(self, slot: SlotKey) -> FeeTerms | None:
+        """Fees only rise within a slot, so the last attempt that is no cancel has the highest."""
+        orders = [
+            record
+            for record in self._records.all_attempts(slot)
+            if record.kind is not AttemptKind.CANCEL
+        ]
+        return orders[-1].fees if orders else None
+
+    def _sign(self, draft: Draft) -> Signed:
+        transaction = draft.transaction
         covered = unsigned_hash(transaction)
-        envelope = sealed(transaction, self._keys.sign(request.sender, covered))
-        (item,) = order.items
-        record = PaymentRecord(
-            chain_id=order.chain_id,
-            wallet=request.sender,
-            nonce=request.nonce,
-            attempt=request.attempt,
+        envelope = sealed(transaction, self._keys.sign(transaction.sender, covered))
+        record = AttemptRecord(
+            kind=draft.kind,
+            chain_id=transaction.chain_id,
+            wallet=transaction.sender,
+            nonce=transaction.nonce,
+            attempt=draft.attempt,
             signed_at_s=epoch_s(self._clock()),
-            order_digest=digest(request.order).hex(),
+            order_digests=draft.order_digests,
             call_digest=transaction.call_digest.hex(),
             unsigned_hash=covered.hex(),
-            token=order.token,
-            recipient=item.recipient,
-            amount_minor=str(item.amount_minor),
+            asset=draft.asset,
+            amount=str(draft.amount),
             gas_limit=transaction.fees.gas_limit,
             max_fee_per_gas_wei=transaction.fees.max_fee_per_gas_wei,
             max_priority_fee_per_gas_wei=transaction.fees.max_priority_fee_per_gas_wei,
@@ -180,14 +230,11 @@ class SigningDesk:
         return _signed(record)
 
 
-def _recorded_answer(
-    recorded: PaymentRecord, request: PaymentRequest, transaction: UnsignedTransaction
-) -> Answer:
-    same = (recorded.unsigned_hash, recorded.order_digest) == (
-        unsigned_hash(transaction).hex(),
-        digest(request.order).hex(),
-    )
-    if same:
+def _recorded_answer(recorded: AttemptRecord, draft: Draft) -> Answer:
+    if (recorded.unsigned_hash, recorded.order_digests) == (
+        unsigned_hash(draft.transaction).hex(),
+        draft.order_digests,
+    ):
         return _signed(recorded)
     return Refusal(
         "JOURNAL_CONFLICT",
@@ -195,11 +242,10 @@ def _recorded_answer(
     )
 
 
-def _later_refusal(
-    previous: PaymentRecord, request: PaymentRequest, transaction: UnsignedTransaction
-) -> Refusal | None:
-    if (previous.order_digest, previous.call_digest) != (
-        digest(request.order).hex(),
+def _later_refusal(previous: AttemptRecord, draft: Draft) -> Refusal | None:
+    transaction = draft.transaction
+    if draft.kind is not AttemptKind.CANCEL and (previous.order_digests, previous.call_digest) != (
+        draft.order_digests,
         transaction.call_digest.hex(),
     ):
         return Refusal("SLOT_CALL_CHANGED", "a later attempt of a slot carries the same order")
@@ -207,5 +253,5 @@ def _later_refusal(
     return Refusal(*broken) if broken else None
 
 
-def _signed(record: PaymentRecord) -> Signed:
+def _signed(record: AttemptRecord) -> Signed:
     return Signed(record.raw, record.transaction_hash, record.call_digest)

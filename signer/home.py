@@ -14,7 +14,8 @@ from signer.head_key import load_head_key, new_head_key
 from signer.heads import HeadRegister
 from signer.journal import MAGIC, Journal
 from signer.keys import SCRYPT_N, encrypt_key, secret_address
-from signer.limits import Destination, Limits, limits_yaml, parse_limits
+from signer.limits import Destination, Limits
+from signer.limits_file import limits_yaml, parse_limits
 from signer.records import SignedRecords, WalletRecord
 from signer.settings import Home
 from treasurer.kernel.errors import Conflict, InvalidInput, InvariantViolated

@@ -23,7 +23,7 @@ from signer.heads import HeadRegister
 from signer.home import adopt_wallet, enroll_destination, open_heads
 from signer.journal import Journal
 from signer.keys import KeyRing, load_keys
-from signer.limits import LimitsFile
+from signer.limits_file import LimitsFile
 from signer.nonce_watch import NonceWatch
 from signer.records import SignedRecords, WalletKey
 from signer.server import SignerServer

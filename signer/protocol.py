@@ -9,9 +9,18 @@ from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from signer.fields import Fields
+from signer.records import AttemptRecord
 from treasurer.kernel.audit_head import AuditHead, SignedHead
+from treasurer.kernel.batch import MOST_ORDERS
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import OrganizationId
+from treasurer.kernel.signing import (
+    SignAllowance,
+    SignCancel,
+    SignPayment,
+    SignRequest,
+    SignTopUp,
+)
 from treasurer.kernel.transaction import FeeTerms
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
@@ -19,26 +28,26 @@ MAX_REQUESTS = 256
 MAX_SEALS = 1_000
 _MAX_SEAL_CHARACTERS = 4_096
 _MAX_ORDER_BYTES = 32_768
-_MAX_ATTEMPTS = 1_000
+_MAX_ATTEMPTS = 100
+"""Each costs an eighth more than the one before: by then any cap is reached."""
+_MAX_CHAIN_ID = 2**63
 _MAX_NONCE = 2**64 - 2
 """EIP-2681."""
 _WORD_MAX = 2**256 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentRequest:
-    """Sign the canonical `order` bytes from `sender` in slot `nonce`, as attempt 1, 2, …"""
-
-    order: bytes
-    sender: str
-    nonce: int
-    attempt: int
-    fees: FeeTerms
+class SignFrame:
+    requests: tuple[SignRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SignFrame:
-    requests: tuple[PaymentRequest, ...]
+class SlotFrame:
+    """What was signed for slot `nonce` of `wallet`?"""
+
+    chain_id: int
+    wallet: str
+    nonce: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,9 @@ class SignHeadFrame:
     seals: tuple[bytes, ...]
 
 
-Frame: TypeAlias = SignFrame | StatusFrame | FreezeFrame | UnfreezeFrame | HeadFrame | SignHeadFrame
+Frame: TypeAlias = (
+    SignFrame | SlotFrame | StatusFrame | FreezeFrame | UnfreezeFrame | HeadFrame | SignHeadFrame
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,11 @@ def answers_frame(answers: Sequence[Answer]) -> bytes:
     return frame({"answers": [asdict(answer) for answer in answers]})
 
 
+def slot_frame(attempts: Sequence[AttemptRecord]) -> bytes:
+    """The answer to a slot frame: what the journal holds, oldest first."""
+    return frame({"attempts": [asdict(attempt) for attempt in attempts]})
+
+
 def head_frame(signed: SignedHead | None) -> bytes:
     """The answer to both frames about heads; null if the organization has none yet."""
     return frame(
@@ -138,33 +154,89 @@ def refusal_frame(code: str, message: str) -> bytes:
 
 def _sign_frame(fields: Fields) -> Frame:
     return SignFrame(
-        tuple(_payment_request(entry) for entry in fields.sections("requests", most=MAX_REQUESTS))
+        tuple(_sign_request(entry) for entry in fields.sections("requests", most=MAX_REQUESTS))
     )
 
 
-def _payment_request(fields: Fields) -> PaymentRequest:
-    order = fields.text("order", most=2 * _MAX_ORDER_BYTES)
-    fees = fields.section("fees")
-    try:
-        order_bytes = bytes.fromhex(order)
-    except ValueError:
-        raise InvalidInput("FRAME_INVALID", "order: must be hexadecimal digits") from None
-    request = PaymentRequest(
-        order=order_bytes,
-        sender=fields.address("sender"),
-        nonce=fields.integer("nonce", low=0, high=_MAX_NONCE),
-        attempt=fields.integer("attempt", low=1, high=_MAX_ATTEMPTS),
-        fees=FeeTerms(
-            gas_limit=fees.integer("gas_limit", low=0, high=2**64 - 1),
-            max_fee_per_gas_wei=fees.integer("max_fee_per_gas_wei", low=0, high=_WORD_MAX),
-            max_priority_fee_per_gas_wei=fees.integer(
-                "max_priority_fee_per_gas_wei", low=0, high=_WORD_MAX
-            ),
-        ),
-    )
-    fees.close()
+def _sign_request(fields: Fields) -> SignRequest:
+    request = fields.choice("kind", _SIGN_READERS)(fields)
     fields.close()
     return request
+
+
+def _payment(fields: Fields) -> SignRequest:
+    orders = fields.texts("orders", most=MOST_ORDERS, longest=2 * _MAX_ORDER_BYTES)
+    return SignPayment(
+        orders=tuple(_hexadecimal("orders", order) for order in orders),
+        disperse=fields.address("disperse") if fields.has("disperse") else None,
+        sender=fields.address("sender"),
+        nonce=_nonce(fields),
+        attempt=_attempt(fields),
+        fees=_fees(fields.section("fees")),
+    )
+
+
+def _cancel(fields: Fields) -> SignRequest:
+    return SignCancel(
+        chain_id=fields.integer("chain_id", low=1, high=_MAX_CHAIN_ID),
+        sender=fields.address("sender"),
+        nonce=_nonce(fields),
+        attempt=_attempt(fields),
+        fees=_fees(fields.section("fees")),
+    )
+
+
+def _allowance(fields: Fields) -> SignRequest:
+    return SignAllowance(
+        order=_hexadecimal("order", fields.text("order", most=2 * _MAX_ORDER_BYTES)),
+        nonce=_nonce(fields),
+        attempt=_attempt(fields),
+        fees=_fees(fields.section("fees")),
+    )
+
+
+def _top_up(fields: Fields) -> SignRequest:
+    return SignTopUp(
+        order=_hexadecimal("order", fields.text("order", most=2 * _MAX_ORDER_BYTES)),
+        nonce=_nonce(fields),
+        attempt=_attempt(fields),
+        fees=_fees(fields.section("fees")),
+    )
+
+
+def _nonce(fields: Fields) -> int:
+    return fields.integer("nonce", low=0, high=_MAX_NONCE)
+
+
+def _attempt(fields: Fields) -> int:
+    return fields.integer("attempt", low=1, high=_MAX_ATTEMPTS)
+
+
+def _fees(fields: Fields) -> FeeTerms:
+    fees = FeeTerms(
+        gas_limit=fields.integer("gas_limit", low=0, high=2**64 - 1),
+        max_fee_per_gas_wei=fields.integer("max_fee_per_gas_wei", low=0, high=_WORD_MAX),
+        max_priority_fee_per_gas_wei=fields.integer(
+            "max_priority_fee_per_gas_wei", low=0, high=_WORD_MAX
+        ),
+    )
+    fields.close()
+    return fees
+
+
+def _hexadecimal(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise InvalidInput("FRAME_INVALID", f"{name}: must be hexadecimal digits") from None
+
+
+def _slot_frame(fields: Fields) -> Frame:
+    return SlotFrame(
+        chain_id=fields.integer("chain_id", low=1, high=_MAX_CHAIN_ID),
+        wallet=fields.address("wallet"),
+        nonce=_nonce(fields),
+    )
 
 
 def _sign_head_frame(fields: Fields) -> Frame:
@@ -177,8 +249,15 @@ def _sign_head_frame(fields: Fields) -> Frame:
     return SignHeadFrame(head, tuple(seal.encode("utf-8", "surrogatepass") for seal in seals))
 
 
+_SIGN_READERS: Mapping[str, Callable[[Fields], SignRequest]] = {
+    "payment": _payment,
+    "cancel": _cancel,
+    "allowance": _allowance,
+    "top_up": _top_up,
+}
 _READERS: Mapping[str, Callable[[Fields], Frame]] = {
     "sign": _sign_frame,
+    "slot": _slot_frame,
     "status": lambda _: StatusFrame(),
     "freeze": lambda fields: FreezeFrame(fields.text("reason", most=500)),
     "unfreeze": lambda _: UnfreezeFrame(),

@@ -7,7 +7,8 @@ so that a million slots cost places and not transactions.
 import json
 from collections import deque
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from enum import StrEnum
+from typing import Any, TypeAlias
 
 from signer.journal import Journal
 from treasurer.kernel.transaction import FeeTerms
@@ -19,6 +20,25 @@ WalletKey: TypeAlias = tuple[int, str]
 """Chain id and lower-case address: nonces count per wallet on each chain."""
 SlotKey: TypeAlias = tuple[int, str, int]
 """Chain id, wallet and nonce."""
+_WALLET = "wallet"
+_FIRST_FORMAT = frozenset({"order_digest", "token", "recipient", "amount_minor"})
+
+
+NATIVE = "native"
+"""Stands for the chain's own asset where a token's address would stand."""
+
+
+class AttemptKind(StrEnum):
+    """What an attempt does. The names stand in journals and are never changed."""
+
+    PAYMENT = "payment"
+    CANCEL = "cancel"
+    ALLOWANCE = "allowance"
+    TOP_UP = "top_up"
+
+
+_SPENDING = frozenset({AttemptKind.PAYMENT, AttemptKind.TOP_UP})
+"""An allowance moves nothing by itself: the batch that uses it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +51,23 @@ class WalletRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentRecord:
-    """One signed attempt. Byte strings are hexadecimal, `amount_minor` is in base units."""
+class AttemptRecord:
+    """One signed attempt. Byte strings are hexadecimal, `amount` is in base units of `asset`.
 
+    `asset` is a token's address, `NATIVE`, or None for a cancel, which moves nothing.
+    """
+
+    kind: AttemptKind
     chain_id: int
     wallet: str
     nonce: int
     attempt: int
     signed_at_s: int
-    order_digest: str
+    order_digests: tuple[str, ...]
     call_digest: str
     unsigned_hash: str
-    token: str
-    recipient: str
-    amount_minor: str
+    asset: str | None
+    amount: str
     gas_limit: int
     max_fee_per_gas_wei: int
     max_priority_fee_per_gas_wei: int
@@ -68,17 +91,18 @@ class SignedRecords:
         self._next_nonce: dict[WalletKey, int] = {}
         self._first_nonce: dict[WalletKey, int] = {}
         self._slots: dict[SlotKey, tuple[int, ...]] = {}
-        self._windows: dict[WalletKey, _Window] = {}
+        self._cancelled: set[SlotKey] = set()
+        self._windows: dict[tuple[int, str], _Window] = {}
         for offset, payload in journal.replay():
             self._index(offset, _decode(payload))
 
     def enroll(self, record: WalletRecord) -> None:
         """Stage the wallet's enrolment."""
-        self._index(self._journal.append(_encode("wallet", record)), record)
+        self._index(self._journal.append(_encode(record)), record)
 
-    def add(self, record: PaymentRecord) -> None:
+    def add(self, record: AttemptRecord) -> None:
         """Stage a signed attempt; it counts against the window at once."""
-        self._index(self._journal.append(_encode("payment", record)), record)
+        self._index(self._journal.append(_encode(record)), record)
 
     def commit(self) -> None:
         """Make everything staged durable with one fsync."""
@@ -88,14 +112,23 @@ class SignedRecords:
         """How many attempts of `slot` are recorded."""
         return len(self._slots.get(slot, ()))
 
-    def attempt(self, slot: SlotKey, number: int) -> PaymentRecord | None:
+    def attempt(self, slot: SlotKey, number: int) -> AttemptRecord | None:
         """The recorded attempt, read from the file."""
         offsets = self._slots.get(slot, ())
         if not 1 <= number <= len(offsets):
             return None
         record = _decode(self._journal.read(offsets[number - 1]))
-        assert isinstance(record, PaymentRecord)
+        assert isinstance(record, AttemptRecord)
         return record
+
+    def cancelled(self, slot: SlotKey) -> bool:
+        """Whether a cancel of `slot` is recorded: then nothing else is signed for it, ever."""
+        return slot in self._cancelled
+
+    def all_attempts(self, slot: SlotKey) -> list[AttemptRecord]:
+        """Every recorded attempt, oldest first, read from the file."""
+        found = (self.attempt(slot, number + 1) for number in range(self.attempts(slot)))
+        return [record for record in found if record is not None]
 
     def first_nonce(self, wallet: WalletKey) -> int | None:
         """Where the latest enrolment began; None if the journal does not know the wallet."""
@@ -105,12 +138,12 @@ class SignedRecords:
         """One above the highest signed slot; None if the journal does not know the wallet."""
         return self._next_nonce.get(wallet)
 
-    def signed_in_window(self, chain_id: int, token: str, now_s: int) -> int:
-        """Base units of `token` in slots first signed within the last 24 hours, all wallets."""
-        window = self._windows.get((chain_id, token))
+    def signed_in_window(self, chain_id: int, asset: str, now_s: int) -> int:
+        """Base units of `asset` in slots first signed within the last 24 hours, all wallets."""
+        window = self._windows.get((chain_id, asset))
         return window.total(now_s) if window else 0
 
-    def _index(self, offset: int, record: WalletRecord | PaymentRecord) -> None:
+    def _index(self, offset: int, record: WalletRecord | AttemptRecord) -> None:
         wallet = record.chain_id, record.wallet
         if isinstance(record, WalletRecord):
             for known in (self._first_nonce, self._next_nonce):
@@ -119,10 +152,13 @@ class SignedRecords:
         earlier = self._slots.get(record.slot, ())
         self._slots[record.slot] = (*earlier, offset)
         self._next_nonce[wallet] = max(record.nonce + 1, self._next_nonce.get(wallet, 0))
-        if not earlier:
-            # A fee bump spends the same money, so a slot counts once.
-            window = self._windows.setdefault((record.chain_id, record.token), _Window())
-            window.add(record.signed_at_s, int(record.amount_minor))
+        if record.kind is AttemptKind.CANCEL:
+            self._cancelled.add(record.slot)
+        if not earlier and record.kind in _SPENDING and record.asset is not None:
+            # A fee bump spends the same money, so a slot counts once. A cancel gives nothing back:
+            # only the chain knows which of the two was mined.
+            window = self._windows.setdefault((record.chain_id, record.asset), _Window())
+            window.add(record.signed_at_s, int(record.amount))
 
 
 class _Window:
@@ -144,17 +180,34 @@ class _Window:
         return self._sum
 
 
-def _encode(kind: str, record: WalletRecord | PaymentRecord) -> bytes:
+def _encode(record: WalletRecord | AttemptRecord) -> bytes:
     # Not `asdict`: its deep copies cost as much as the signature.
     content = {field.name: getattr(record, field.name) for field in fields(record)}
-    return json.dumps({"kind": kind, **content}, separators=(",", ":")).encode("ascii")
+    if isinstance(record, WalletRecord):
+        content = {"kind": _WALLET, **content}
+    return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
-def _decode(payload: bytes) -> WalletRecord | PaymentRecord:
+def _decode(payload: bytes) -> WalletRecord | AttemptRecord:
     content = json.loads(payload)
     kind = content.pop("kind")
-    if kind == "wallet":
+    if kind == _WALLET:
         return WalletRecord(**content)
-    if kind == "payment":
-        return PaymentRecord(**content)
-    raise ValueError(f"this build does not know journal records of kind {kind!r}")
+    if "order_digest" in content:
+        content = _of_first_format(content)
+    try:
+        kind = AttemptKind(kind)
+    except ValueError:
+        raise ValueError(f"this build does not know journal records of kind {kind!r}") from None
+    return AttemptRecord(kind, **{**content, "order_digests": tuple(content["order_digests"])})
+
+
+def _of_first_format(content: dict[str, Any]) -> dict[str, Any]:
+    """A payment as the first format wrote it: one order, whose recipient stood beside it."""
+    kept = {name: content[name] for name in content.keys() - _FIRST_FORMAT}
+    return {
+        **kept,
+        "order_digests": [content["order_digest"]],
+        "asset": content["token"],
+        "amount": content["amount_minor"],
+    }

@@ -15,16 +15,16 @@ from signer import logs
 from signer.desk import SigningDesk
 from signer.freeze import FreezeSwitch, FrozenBy
 from signer.heads import HeadRegister
-from signer.limits import LimitsFile
+from signer.limits_file import LimitsFile
 from signer.protocol import (
     MAX_FRAME_BYTES,
     Answer,
     Frame,
     FreezeFrame,
     HeadFrame,
-    PaymentRequest,
     SignFrame,
     SignHeadFrame,
+    SlotFrame,
     StatusFrame,
     UnfreezeFrame,
     answers_frame,
@@ -32,8 +32,10 @@ from signer.protocol import (
     head_frame,
     parse_frame,
     refusal_frame,
+    slot_frame,
 )
 from treasurer.kernel.errors import InvalidInput, TreasurerError
+from treasurer.kernel.signing import SignRequest
 
 _PEER_CREDENTIALS = struct.Struct("3i")
 _MAX_SOCKET_PATH_BYTES = 107
@@ -58,7 +60,7 @@ class SignerServer:
         self._limits = limits
         self._status = status
         self._own_uid = own_uid
-        self._waiting: list[tuple[int, Sequence[PaymentRequest], asyncio.Future[list[Answer]]]] = []
+        self._waiting: list[tuple[int, Sequence[SignRequest], asyncio.Future[list[Answer]]]] = []
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(self, path: Path, stop: asyncio.Event) -> None:
@@ -80,18 +82,22 @@ class SignerServer:
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         uid = _peer_uid(writer.get_extra_info("socket"))
         try:
-            if not self._may_speak(uid):
-                logs.warning("signer.caller_refused", uid=uid)
-                writer.write(refusal_frame("CALLER_NOT_PERMITTED", f"user id {uid} may not ask"))
-                await writer.drain()
-                return
             while True:
                 length = int.from_bytes(await reader.readexactly(4))
                 if length > MAX_FRAME_BYTES:
                     writer.write(refusal_frame("FRAME_TOO_LARGE", "send fewer requests a frame"))
                     await writer.drain()
                     return
-                writer.write(await self._answer(uid, await reader.readexactly(length)))
+                # Read in any case: closing on unread bytes would cost the caller the answer.
+                content = await reader.readexactly(length)
+                if not self._may_speak(uid):
+                    logs.warning("signer.caller_refused", uid=uid)
+                    writer.write(
+                        refusal_frame("CALLER_NOT_PERMITTED", f"user id {uid} may not ask")
+                    )
+                    await writer.drain()
+                    return
+                writer.write(await self._answer(uid, content))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             return  # The caller left; what it asked for stays recorded.
@@ -122,6 +128,9 @@ class SignerServer:
         match request:
             case SignFrame():
                 return answers_frame(await self._sign(uid, request.requests))
+            case SlotFrame():
+                slot = request.chain_id, request.wallet, request.nonce
+                return slot_frame(self._desk.signed_for(slot))
             case HeadFrame():
                 return head_frame(self._heads.latest(request.organization_id))
             case SignHeadFrame():
@@ -144,7 +153,7 @@ class SignerServer:
             self._fail(error)
             raise ConnectionAbortedError from error
 
-    async def _sign(self, uid: int, requests: Sequence[PaymentRequest]) -> list[Answer]:
+    async def _sign(self, uid: int, requests: Sequence[SignRequest]) -> list[Answer]:
         answered: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self._waiting.append((uid, requests, answered))
         if len(self._waiting) == 1:

@@ -47,7 +47,7 @@ from treasurer.settings import Settings
 if TYPE_CHECKING:
     from saga.context import SagaContext
     from treasurer.audit.reconciliation.service import Reconciliation
-    from treasurer.chain.evm import EvmChain
+    from treasurer.chain.port import Chain, OpenChain
     from treasurer.chain.signer_client import SignerClient
     from treasurer.notifications.transport import MailTransport
 
@@ -89,7 +89,8 @@ class Core:
     audit: AuditService
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back, after what was taken in is stored."""
+        await self.invoices.drain()
         await self.valkey.aclose()
         await self.database.close()
 
@@ -189,13 +190,14 @@ def rail_of(network: NetworkProfile, settings: Settings) -> Rail:
     )
 
 
-def open_chain(core: Core) -> EvmChain:
-    """The network's node. Close it when done."""
-    from treasurer.chain.evm import EvmChain
+def open_chain(core: Core) -> OpenChain:
+    """The network through the providers that RPC_URL names. Close it when done."""
+    from treasurer.chain.connect import open_network
 
-    if core.settings.rpc_url is None:
+    rpc_urls = core.settings.rpc_urls
+    if not rpc_urls:
         raise InvalidInput("RPC_URL_MISSING", "set RPC_URL to a node of the network")
-    return EvmChain(core.settings.rpc_url.get_secret_value(), core.network)
+    return open_network(rpc_urls, core.network)
 
 
 def open_signer(core: Core) -> SignerClient:
@@ -206,21 +208,26 @@ def open_signer(core: Core) -> SignerClient:
     return SignerClient(socket)
 
 
-def saga_context(core: Core, chain: EvmChain) -> SagaContext:
+def saga_context(core: Core, chain: Chain) -> SagaContext:
     """What the pump works with."""
     from saga.context import FeePolicy, Pace, SagaContext
     from saga.failpoints import arm, unarmed
+    from treasurer.chain.fees import FeeCaps
+    from treasurer.chain.pinning import TokenWatch
 
     settings = core.settings
     armed = settings.treasurer_failpoint
     return SagaContext(
         database=core.database,
         chain=chain,
+        tokens=TokenWatch(chain, core.network, core.clock),
         rail=core.rail,
         fees=FeePolicy(
-            gas_limit=settings.gas_limit,
-            payment_cap_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
-            cancel_cap_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+            settings.gas_limit,
+            FeeCaps(
+                payment_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
+                cancel_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+            ),
         ),
         pace=Pace(lease_s=settings.lease_s),
         clock=core.clock,
@@ -233,7 +240,7 @@ def saga_context(core: Core, chain: EvmChain) -> SagaContext:
     )
 
 
-def open_reconciliation(core: Core, chain: EvmChain) -> Reconciliation:
+def open_reconciliation(core: Core, chain: Chain) -> Reconciliation:
     """Holds database and chain against the money invariants."""
     from treasurer.audit.reconciliation.scene import Network
     from treasurer.audit.reconciliation.service import Reconciliation

@@ -5,6 +5,7 @@ files that only the owner reads.
 """
 
 import os
+import re
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from treasurer.kernel.errors import InvalidInput
+
 ENV_FILE = ".env"
+_ADDRESS = re.compile(r"https?://[^\s,]+")
 
 
 class Settings(BaseSettings):
@@ -53,6 +57,22 @@ class Settings(BaseSettings):
 
     treasurer_failpoint: str = ""
     """Fault tests only: the worker kills itself at this point; see saga/failpoints.py."""
+
+    @property
+    def rpc_urls(self) -> tuple[str, ...]:
+        """The providers of RPC_URL, in the operator's order; none if it is not set. Raises InvalidInput."""
+        if self.rpc_url is None:
+            return ()
+        urls = tuple(part.strip() for part in self.rpc_url.get_secret_value().split(","))
+        if not all(_ADDRESS.fullmatch(url) for url in urls):
+            raise InvalidInput(
+                "RPC_URL_SYNTAX", "RPC_URL: write http(s) addresses, separated by commas"
+            )
+        if len(set(urls)) < len(urls):
+            raise InvalidInput(
+                "RPC_URL_TWICE", "RPC_URL names an address twice; one provider is no second voice"
+            )
+        return urls
 
     @property
     def home(self) -> "HomeFiles":

@@ -31,10 +31,18 @@ def register(app: App, *, read_invoice: ReadInvoice, send_notification: SendNoti
         await read_invoice(OrganizationId(UUID(organization_id)), InvoiceId(UUID(invoice_id)))
 
     @app.task(name=SEND_JOB, retry=retry)
-    async def _send_notification(organization_id: str, notification_id: str) -> None:
-        await send_notification(
-            OrganizationId(UUID(organization_id)), NotificationId(UUID(notification_id))
-        )
+    async def _send_notifications(organization_id: str, notification_ids: list[str]) -> None:
+        """One that breaks does not keep the others; the job is repeated for it."""
+        broken: list[Exception] = []
+        for id_ in notification_ids:
+            try:
+                await send_notification(
+                    OrganizationId(UUID(organization_id)), NotificationId(UUID(id_))
+                )
+            except Exception as error:
+                broken.append(error)
+        if broken:
+            raise ExceptionGroup("some mails could not be tried", broken)
 
 
 async def retry_stalled(app: App) -> int:

@@ -4,18 +4,19 @@ Must never book twice: terminal states absorb, and an entry's (kind, reference) 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga import store
 from saga.context import SagaContext
-from saga.evidence import Evidence, Verdict
+from saga.evidence import Verdict
 from saga.journal import record
 from saga.leases import Leased
-from saga.steps.void import void_reverted
-from saga.transfer import Transfer, TransferState
-from treasurer.chain.port import Receipt
+from saga.steps.final import Final
+from saga.steps.quarantine import quarantine_within
+from saga.steps.void import void_mined
+from saga.transfer import Transfer, TransferState, require_legal
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId
 from treasurer.kernel.money import Asset
 from treasurer.ledger import store as ledger
@@ -31,56 +32,56 @@ from treasurer.ledger.model import (
 from treasurer.payments import spending
 from treasurer.payments import store as payments
 
-
-@dataclass(frozen=True, slots=True)
-class Final:
-    """A transfer whose block is final, with its receipt and what that proves."""
-
-    transfer: Transfer
-    receipt: Receipt
-    evidence: Evidence
-
-    @property
-    def fee_wei(self) -> int:
-        return self.receipt.gas_used * self.receipt.effective_gas_price_wei
+log = structlog.get_logger("saga.book")
 
 
-async def book(context: SagaContext, leased: Leased, finals: Sequence[Final]) -> list[Transfer]:
-    """End transfers by their evidence, in one transaction; return those that ended."""
+async def book(
+    context: SagaContext, leased: Leased, before: TransferState, finals: Sequence[Final]
+) -> list[Transfer]:
+    """End transfers in `before` by their evidence, in one transaction; return those that ended."""
     if not finals:
         return []
     organization_id = leased.organization_id
-    async with context.database.unit(organization_id) as connection:
-        mine = await _take(context, connection, leased, finals)
+    async with context.database.sets(organization_id) as connection:
+        mine = await _take(context, connection, leased, before, finals)
         payment_ids = [item.payment_id for final in mine for item in final.transfer.items]
         # The order that all writers keep: payments, invoices, budget, balances.
         await payments.lock_settling(connection, organization_id, payment_ids)
         await spending.lock(connection, organization_id)
-        paid, reverted, doubtful = (
-            [final for final in mine if final.evidence.verdict is verdict] for verdict in Verdict
-        )
-        if paid:
-            await _settle(context, connection, organization_id, paid)
-        if reverted:
-            await _book_fees(context, connection, organization_id, reverted)
-            await void_reverted(context, connection, leased, [f.transfer for f in reverted])
-        if doubtful:
-            await _quarantine(context, connection, leased, doubtful)
+        by = {v: [final for final in mine if final.evidence.verdict is v] for v in Verdict}
+        if paid := by[Verdict.PAID]:
+            await _settle(context, connection, organization_id, before, paid)
+        for verdict in (Verdict.REVERTED, Verdict.CANCELLED):
+            if ended := by[verdict]:
+                await _book_fees(context, connection, organization_id, ended)
+                await void_mined(
+                    context, connection, leased, before, [f.transfer for f in ended], verdict
+                )
+        if doubtful := by[Verdict.CONTRADICTION]:
+            reasons = {final.transfer.id: final.evidence.reason for final in doubtful}
+            await quarantine_within(
+                context, connection, leased, before, reasons, [f.transfer for f in doubtful]
+            )
     return [final.transfer for final in mine]
 
 
 async def _take(
-    context: SagaContext, connection: AsyncConnection, leased: Leased, finals: Sequence[Final]
+    context: SagaContext,
+    connection: AsyncConnection,
+    leased: Leased,
+    before: TransferState,
+    finals: Sequence[Final],
 ) -> list[Final]:
     """Those that are still ours, held until the commit: the paid ones as settled, others as found."""
     paid = [f.transfer.id for f in finals if f.evidence.verdict is Verdict.PAID]
     others = [f.transfer.id for f in finals if f.evidence.verdict is not Verdict.PAID]
     ours: set[TransferId] = set()
     if paid:
-        move = store.Move(TransferState.INCLUDED, TransferState.SETTLED, None)
+        require_legal(before, TransferState.SETTLED)
+        move = store.Move(before, TransferState.SETTLED, None)
         ours |= await store.advance(connection, leased.only(paid), move, context.clock())
     if others:
-        ours |= await store.lock(connection, leased.only(others), TransferState.INCLUDED)
+        ours |= await store.lock(connection, leased.only(others), before)
     return [final for final in finals if final.transfer.id in ours]
 
 
@@ -88,9 +89,13 @@ async def _settle(
     context: SagaContext,
     connection: AsyncConnection,
     organization_id: OrganizationId,
+    before: TransferState,
     paid: Sequence[Final],
 ) -> None:
     now = context.clock()
+    if before is TransferState.CANCELLING:
+        # Nothing is wrong with the books, but people had reason to stop this payment.
+        log.error("cancel.lost", transfer_ids=[str(final.transfer.id) for final in paid])
     items = [
         (final, item, log_index)
         for final in paid
@@ -146,6 +151,7 @@ async def _settle(
                     "transaction_hash": final.receipt.transaction_hash.hex(),
                     "log_indexes": list(final.evidence.log_indexes),
                     "fee_wei": str(final.fee_wei),
+                    "after_cancel": before is TransferState.CANCELLING,
                 },
             )
             for final in paid
@@ -222,40 +228,3 @@ async def _accounts(
 
 def _token(context: SagaContext, transfer: Transfer) -> Asset:
     return context.rail.asset_at(transfer.token)
-
-
-async def _quarantine(
-    context: SagaContext,
-    connection: AsyncConnection,
-    leased: Leased,
-    doubtful: Sequence[Final],
-) -> None:
-    """The chain contradicts the transfer: keep every hold, and let people look."""
-    organization_id, now = leased.organization_id, context.clock()
-    for final in doubtful:
-        await store.advance(
-            connection,
-            leased.only([final.transfer.id]),
-            store.Move(
-                TransferState.INCLUDED,
-                TransferState.QUARANTINED,
-                None,
-                reason=final.evidence.reason,
-            ),
-            now,
-        )
-    for final in doubtful:
-        await context.outcomes.needs_attention(
-            connection,
-            organization_id,
-            [item.payment_id for item in final.transfer.items],
-            reason=final.evidence.reason,
-            now=now,
-        )
-    await record(
-        context,
-        connection,
-        organization_id,
-        "transfer.quarantined",
-        [(final.transfer, {"reason": final.evidence.reason}) for final in doubtful],
-    )

@@ -11,8 +11,8 @@ import structlog
 from saga import attempts as attempt_store
 from saga import conditions, store
 from saga.context import SagaContext
-from saga.journal import record
 from saga.leases import Leased
+from saga.steps.abandon import abandon
 from saga.transfer import Transfer, TransferState
 from treasurer.chain.port import BroadcastOutcome
 from treasurer.kernel.ids import TransferId
@@ -26,18 +26,11 @@ async def broadcast(
 ) -> list[Transfer]:
     """Send the stored bytes for the first time; return those that may now be out."""
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SIGNED, now)
-        held = leased.only(checked.reasons)
-        if held.fences:
-            await store.delay(
-                connection,
-                held,
-                next_at=now + context.pace.retry,
-                reason="; ".join(sorted(set(checked.reasons.values()))),
-            )
         ready = [transfer for transfer in transfers if transfer.id in checked.clear]
         raws = await attempt_store.newest_raw(connection, organization_id, [t.id for t in ready])
+    await abandon(context, leased, transfers, TransferState.SIGNED, checked.reasons)
     if not ready:
         return []
     outcomes = await context.chain.broadcast_many([raws[transfer.id] for transfer in ready])
@@ -47,7 +40,7 @@ async def broadcast(
 
 async def send_again(context: SagaContext, leased: Leased, ids: Sequence[TransferId]) -> None:
     """Give the provider the same bytes once more: it may have lost them, and they cannot pay twice."""
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         raws = await attempt_store.newest_raw(connection, leased.organization_id, ids)
     outcomes = await context.chain.broadcast_many([raws[id_] for id_ in ids])
     for transfer_id, outcome in zip(ids, outcomes, strict=True):
@@ -63,7 +56,7 @@ async def _record_outcomes(
     organization_id, now = leased.organization_id, context.clock()
     out = {t.id: o for t, o in zip(transfers, outcomes, strict=True) if o not in _NOT_OUT}
     kept_back = [t.id for t in transfers if t.id not in out]
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         moved = await store.advance(
             connection,
             leased.only(out),
@@ -73,13 +66,6 @@ async def _record_outcomes(
             now,
         )
         ours = [transfer for transfer in transfers if transfer.id in moved]
-        await record(
-            context,
-            connection,
-            organization_id,
-            "transfer.broadcast",
-            [(transfer, {"answer": out[transfer.id].value}) for transfer in ours],
-        )
         if kept_back:
             await store.delay(
                 connection,

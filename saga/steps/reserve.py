@@ -15,6 +15,7 @@ from saga import store
 from saga.context import SagaContext
 from saga.journal import record
 from saga.transfer import MAX_IN_FLIGHT, Transfer, TransferItem, TransferState
+from treasurer.chain.fees import payment_terms
 from treasurer.kernel.errors import Transient
 from treasurer.kernel.ids import HoldId, OrganizationId, PaymentId, TransferId
 from treasurer.kernel.transaction import FeeTerms
@@ -49,7 +50,7 @@ async def reserve(
     """Decide due payments again, bindingly, and hold their money; return the new transfers."""
     prices = await _prices(context, organization_id)
     fees = await _fee_terms(context)
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         now = context.clock()
         due = await payments.lock_due(connection, organization_id, ids, now)
         if not due:
@@ -87,7 +88,7 @@ class _Desk:
     ) -> None:
         self._context = context
         self._fees = fees
-        self._gas_wei = fees.gas_limit * context.fees.cancel_cap_wei
+        self._gas_wei = context.fees.budget_wei
         self._wallets = list(own)
         self._live = {wallet.id: wallet.live_transfers for wallet in own}
         self._balances = balances
@@ -172,8 +173,8 @@ class _Desk:
                 chain_id=candidate.order.chain_id,
                 sender=wallet.address,
                 token=candidate.order.token,
+                disperse=None,
                 state=TransferState.RESERVED,
-                order_bytes=candidate.payment.order_bytes,
                 nonce=None,
                 fees=self._fees,
                 call_digest=None,
@@ -290,7 +291,7 @@ async def _write(
 
 async def _prices(context: SagaContext, organization_id: OrganizationId) -> Mapping[str, Price]:
     """Prices of all rail tokens, read before any lock: no transaction spans a provider's call."""
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         currency = await spending.reporting_currency(connection, organization_id)
     found = {
         token.asset.symbol: await context.prices.price(token.asset.symbol, currency)
@@ -300,15 +301,14 @@ async def _prices(context: SagaContext, organization_id: OrganizationId) -> Mapp
 
 
 async def _fee_terms(context: SagaContext) -> FeeTerms:
-    """Twice the base fee and the usual tip, within the cap; the cap itself if the chain is silent."""
-    cap = context.fees.payment_cap_wei
+    """The market's fees within the cap; the cap itself if the chain is silent."""
+    caps = context.fees.caps
     try:
         quote = await context.chain.fees()
     except Transient:
-        return FeeTerms(context.fees.gas_limit, cap, min(cap, cap // 10))
-    tip = min(cap, quote.priority_fee_wei)
-    most = min(cap, 2 * quote.base_fee_wei + tip)
-    return FeeTerms(context.fees.gas_limit, most, min(tip, most))
+        most = caps.payment_wei
+        return FeeTerms(context.fees.gas_limit, most, min(most, most // 10))
+    return payment_terms(quote, caps, gas_limit=context.fees.gas_limit)
 
 
 def _codes(context: SagaContext, own: Sequence[Wallet]) -> dict[str, AccountCode]:

@@ -1,6 +1,6 @@
-"""slotted → signed. The only place that asks the signer. Must never keep bytes it did not check.
+"""slotted → signed. Asks the signer for the first attempt. Must never keep bytes that it did not check.
 
-The signer builds the transaction from the order by itself; equal call digests prove that both sides
+The signer builds the transaction from the orders by itself; equal call digests prove that both sides
 mean the same call. Asked again after a crash, it answers with the recorded bytes.
 """
 
@@ -14,61 +14,115 @@ from saga import conditions, store
 from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
-from saga.transfer import Attempt, Transfer, TransferState
-from treasurer.chain.signer_client import (
-    SignedAttempt,
-    SignerClient,
-    SignerRefusal,
-    SignRequest,
-)
-from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient
+from saga.steps.abandon import abandon
+from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
+from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal
+from treasurer.kernel.digest import digest
+from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient, TreasurerError
 from treasurer.kernel.ids import TransferId
+from treasurer.kernel.signing import SignPayment
 
 FIRST_ATTEMPT = 1
+
+PASSING = frozenset(
+    {
+        "CHAIN_NOT_PERMITTED",
+        "CHAIN_UNCHECKED",
+        "FROZEN",
+        "ISOLATION_MISSING",
+        "JOURNAL_BEHIND",
+        "JOURNAL_MISSING",
+        "LIMITS_UNREADABLE",
+        "NONCE_BEFORE_ENROLMENT",
+        "NONCE_TOO_FAR",
+        "WALLET_UNKNOWN",
+    }
+)
+"""Refusals that are not of the order: somebody mends or unfreezes the signer, and the slot waits."""
+
 log = structlog.get_logger("saga.sign")
 
 
 async def sign(
     context: SagaContext, signer: SignerClient, leased: Leased, transfers: Sequence[Transfer]
 ) -> list[Transfer]:
-    """Have the slots signed and persist the bytes; return those signed."""
+    """Have the slots signed and persist the bytes; return those signed.
+
+    A slot whose payment may no longer be signed is abandoned: later nonces of its wallet wait for it.
+    """
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    unsound = await _unsound(context, transfers)
+    async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
-    ready = [transfer for transfer in transfers if transfer.id in checked.clear]
-    await _delay(context, leased, checked.reasons)
+        orders = await store.orders(connection, organization_id, sorted(checked.clear))
+    await abandon(context, leased, transfers, TransferState.SLOTTED, checked.reasons)
+    ready = [t for t in transfers if t.id in checked.clear and t.token not in unsound]
+    await _delay(
+        context,
+        leased,
+        {t.id: unsound[t.token] for t in transfers if t.id in checked.clear and t.token in unsound},
+    )
     if not ready:
         return []
     try:
-        answers = await signer.sign([_request(transfer) for transfer in ready])
+        answers = await signer.sign([_request(t, orders[t.id]) for t in ready])
     except (Transient, OutcomeUnknown) as error:
         await _delay(context, leased, {transfer.id: error.message for transfer in ready})
         return []
     context.failpoint("sign.answered")
-    signed, refused = _sorted_answers(ready, answers)
-    await _delay(context, leased, refused)
+    signed, refused = _sorted_answers(context, ready, answers)
+    passing = {id_ for id_, refusal in refused.items() if refusal.code in PASSING}
+    why = {i: f"the signer refused: {r.code} {r.message}" for i, r in refused.items()}
+    await _delay(context, leased, {id_: why[id_] for id_ in passing})
+    ended = {id_: reason for id_, reason in why.items() if id_ not in passing}
+    await abandon(context, leased, transfers, TransferState.SLOTTED, ended)
     return await _persist(context, leased, ready, signed)
 
 
-def _request(transfer: Transfer) -> SignRequest:
+async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
+    """Tokens that must not be signed for now, each with why: not the pinned code, or nobody answers."""
+    found: dict[str, str] = {}
+    for token in sorted({transfer.token for transfer in transfers}):
+        try:
+            check = await context.tokens.check(token)
+        except TreasurerError as error:
+            found[token] = error.message
+            continue
+        if not check.sound:
+            found[token] = "; ".join(finding.message for finding in check.findings)
+            log.error("token.unsound", token=token, reason=found[token])
+    return found
+
+
+def _request(transfer: Transfer, orders: Sequence[bytes]) -> SignPayment:
+    return payment_request(transfer, orders, attempt=FIRST_ATTEMPT)
+
+
+def payment_request(transfer: Transfer, orders: Sequence[bytes], *, attempt: int) -> SignPayment:
+    """What the signer is asked for a slot's payment: the very bytes that were approved."""
     nonce, _ = transfer.slot
-    return SignRequest(
-        order=transfer.order_bytes,
+    if [digest(order) for order in orders] != [item.order_digest for item in transfer.items]:
+        raise InvariantViolated("ORDER_CHANGED", f"an order of transfer {transfer.id} was changed")
+    return SignPayment(
+        orders=tuple(orders),
         sender=transfer.sender,
         nonce=nonce,
-        attempt=FIRST_ATTEMPT,
+        attempt=attempt,
         fees=transfer.fees,
+        disperse=transfer.disperse,
     )
 
 
 def _sorted_answers(
-    transfers: Sequence[Transfer], answers: Sequence[SignedAttempt | SignerRefusal]
-) -> tuple[dict[TransferId, Attempt], dict[TransferId, str]]:
+    context: SagaContext,
+    transfers: Sequence[Transfer],
+    answers: Sequence[SignedAttempt | SignerRefusal],
+) -> tuple[dict[TransferId, Attempt], dict[TransferId, SignerRefusal]]:
     signed: dict[TransferId, Attempt] = {}
-    refused: dict[TransferId, str] = {}
+    refused: dict[TransferId, SignerRefusal] = {}
     for transfer, answer in zip(transfers, answers, strict=True):
         if isinstance(answer, SignerRefusal):
-            refused[transfer.id] = f"the signer refused: {answer.code} {answer.message}"
+            refused[transfer.id] = answer
             log.warning("transfer.refused", transfer_id=str(transfer.id), code=answer.code)
             continue
         if answer.call_digest != transfer.call_digest:
@@ -78,10 +132,12 @@ def _sorted_answers(
         signed[transfer.id] = Attempt(
             transfer_id=transfer.id,
             number=FIRST_ATTEMPT,
+            kind=AttemptKind.PAYMENT,
             transaction_hash=answer.transaction_hash,
             call_digest=answer.call_digest,
             raw=answer.raw,
             fees=transfer.fees,
+            created_at=context.clock(),
         )
     return signed, refused
 
@@ -95,7 +151,7 @@ async def _persist(
     if not signed:
         return []
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         moved = await store.advance(
             connection,
             leased.only(signed),
@@ -110,13 +166,19 @@ async def _persist(
             connection,
             organization_id,
             "transfer.signed",
-            [
-                (transfer, {"transaction_hash": signed[transfer.id].transaction_hash.hex()})
-                for transfer in ours
-            ],
+            [(transfer, _signature(transfer, signed[transfer.id])) for transfer in ours],
         )
     context.failpoint("sign.committed")
     return ours
+
+
+def _signature(transfer: Transfer, attempt: Attempt) -> dict[str, str | int]:
+    nonce, call_digest = transfer.slot
+    return {
+        "nonce": nonce,
+        "call_digest": call_digest.hex(),
+        "transaction_hash": attempt.transaction_hash.hex(),
+    }
 
 
 async def _delay(context: SagaContext, leased: Leased, reasons: Mapping[TransferId, str]) -> None:
@@ -125,7 +187,7 @@ async def _delay(context: SagaContext, leased: Leased, reasons: Mapping[Transfer
         by_reason[reason].append(transfer_id)
     if not by_reason:
         return
-    async with context.database.unit(leased.organization_id) as connection:
+    async with context.database.sets(leased.organization_id) as connection:
         for reason, ids in by_reason.items():
             next_at = context.clock() + context.pace.retry
             await store.delay(connection, leased.only(ids), next_at=next_at, reason=reason)

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga import conditions, store
 from saga.context import SagaContext
-from saga.journal import record
 from saga.leases import Leased
 from saga.steps.void import void_reserved
 from saga.transfer import Transfer, TransferState
@@ -24,7 +23,7 @@ async def slot(
 ) -> list[Transfer]:
     """Give every reserved transfer its nonce and full unsigned intent; return those slotted."""
     organization_id, now = leased.organization_id, context.clock()
-    async with context.database.unit(organization_id) as connection:
+    async with context.database.sets(organization_id) as connection:
         ours = leased.only(await store.lock(connection, leased, TransferState.RESERVED))
         checked = await conditions.check(connection, ours, TransferState.RESERVED, now)
         if checked.dry_run:
@@ -62,16 +61,4 @@ async def _give_nonces(
         for transfer, nonce in zip(group, nonces[wallet_id], strict=True)
     ]
     await store.slot(connection, organization_id, slotted, now)
-    await record(
-        context,
-        connection,
-        organization_id,
-        "transfer.slotted",
-        [(transfer, _intent(transfer)) for transfer in slotted],
-    )
     return slotted
-
-
-def _intent(transfer: Transfer) -> dict[str, str | int]:
-    nonce, call_digest = transfer.slot
-    return {"nonce": nonce, "call_digest": call_digest.hex()}

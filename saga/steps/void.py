@@ -1,4 +1,4 @@
-"""reserved → void, and included → void by an own final revert. Owns giving back what was held.
+"""reserved → void, and → void by a final revert or cancel of its own. Owns giving back what was held.
 
 Must never void a slot that is not final: a missing receipt or a sent cancel proves nothing (I5).
 """
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga import store
 from saga.context import SagaContext
+from saga.evidence import Verdict
 from saga.journal import record
 from saga.leases import Leased
 from saga.transfer import Transfer, TransferState, require_legal
@@ -41,16 +42,18 @@ async def void_reserved(
     )
 
 
-async def void_reverted(
+async def void_mined(
     context: SagaContext,
     connection: AsyncConnection,
     leased: Leased,
+    before: TransferState,
     transfers: Sequence[Transfer],
+    verdict: Verdict,
 ) -> None:
-    """End transfers whose own transaction reverted in a final block; their fees are booked apart."""
-    reasons = {transfer.id: "its transaction reverted" for transfer in transfers}
+    """End transfers whose slot an own revert or cancel used up in a final block; fees are booked apart."""
+    reasons = {transfer.id: f"its transaction was {verdict.value}" for transfer in transfers}
     for transfer in transfers:
-        # A revert costs gas, so the next try waits longer each time, until the order expires.
+        # Both cost gas, so the next try waits longer each time, until the order expires.
         tries = await store.transfers_of(
             connection, leased.organization_id, transfer.items[0].payment_id
         )
@@ -59,7 +62,7 @@ async def void_reverted(
             connection,
             leased,
             [transfer],
-            TransferState.INCLUDED,
+            before,
             reasons,
             wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
         )

@@ -2,15 +2,20 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.api import ApiWorld, open_world
-from tests.support.invoices import printed
+from tests.support.invoices import invoice_service, printed
 from tests.support.organization import create_organization
 from treasurer.db.engine import Database
+from treasurer.db.jobs import JobArgument, JobQueue
+from treasurer.db.pipeline import Executes
+from treasurer.invoices.joining import Bounds
 from treasurer.kernel.ids import InvoiceId
 
 PATH = "/api/v1/invoices"
@@ -160,6 +165,56 @@ async def test_of_many_requests_at_once_one_makes_an_invoice(world: ApiWorld) ->
     ids = {answer.json()["id"] for answer in answers if answer.status_code == 202}
     assert len(ids) == 1
     assert [item["id"] for item in (await world.get(PATH)).json()["items"]] == list(ids)
+
+
+async def test_above_what_can_wait_a_submission_is_told_when_to_come_again(
+    world: ApiWorld, database: Database
+) -> None:
+    queue = Held()
+    narrow = invoice_service(database, world.clock, jobs=queue, bounds=Bounds(waiting_items=1))
+    world.app.state.services = replace(world.services, invoices=narrow)
+    first = asyncio.create_task(world.submit(printed("HF-1")))
+    await queue.reached.wait()
+    refused = await world.submit(printed("HF-2"), key="k-2")
+    assert (refused.status_code, refused.json()["code"]) == (503, "INTAKE_FULL")
+    assert refused.headers["retry-after"] == "1"
+    assert not first.done()
+    queue.released.set()
+    accepted = [await first, await world.submit(printed("HF-2"), key="k-2")]
+    assert [answer.status_code for answer in accepted] == [202, 202]
+    stored = (await world.get(PATH)).json()["items"]
+    assert [item["id"] for item in reversed(stored)] == [each.json()["id"] for each in accepted]
+
+
+class Held(JobQueue):
+    """A queue at which a group waits until it is released."""
+
+    def __init__(self) -> None:
+        self.reached, self.released = asyncio.Event(), asyncio.Event()
+
+    async def defer_many(
+        self, connection: Executes, name: str, arguments: Sequence[Mapping[str, JobArgument]]
+    ) -> None:
+        self.reached.set()
+        await self.released.wait()
+        await super().defer_many(connection, name, arguments)
+
+
+@pytest.mark.parametrize("query", ["", "?filename=a.txt", "?unknown=1"])
+async def test_with_and_without_a_query_a_submission_asks_for_the_same(
+    world: ApiWorld, query: str
+) -> None:
+    headers = {"Content-Type": "text/plain", "Idempotency-Key": "k-1"}
+    answers = [
+        await world.client.post(f"{PATH}{query}", content=printed(), headers=headers | whose)
+        for whose in ({}, await world.bearer("auditor"), await world.bearer("clerk"))
+    ]
+    assert [answer.status_code for answer in answers] == [401, 403, 202]
+    again = await world.client.post(
+        f"{PATH}{query}", content=b"other", headers=headers | await world.bearer("clerk")
+    )
+    assert (again.status_code, again.json()["code"]) == (422, "IDEMPOTENCY_MISMATCH")
+    assert answers[2].headers["location"] == f"{PATH}/{answers[2].json()['id']}"
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256])

@@ -34,7 +34,7 @@ LONG_FUNCTIONS = {
     "tests/support/treasury.py:open_treasury": "a composition: one service after the other",
 }
 _LOCK_LINE = re.compile(
-    r"[A-Za-z0-9._-]+(\[[a-z0-9,_-]+\])?==\S+( ; .+?)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
+    r"[A-Za-z0-9._-]+(\[[a-z0-9, _-]+\])?==\S+( ; .+?)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?"
 )
 
 

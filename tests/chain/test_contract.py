@@ -7,13 +7,13 @@ import pytest
 import pytest_asyncio
 
 from contracts.artifacts import load_artifact
-from tests.support.chain import LAUNCHERS, development_profile, mine
+from tests.support.chain import LAUNCHERS, NODES, development_profile, mine
 from tests.support.embedded import GWEI, address, signed, token_transfer
+from treasurer.chain.connect import open_network
 from treasurer.chain.errors import CallReverted, NotAToken
-from treasurer.chain.evm import EvmChain
 from treasurer.chain.finality import is_final
 from treasurer.chain.pinning import verify_network
-from treasurer.chain.port import BroadcastOutcome
+from treasurer.chain.port import BalanceChange, BroadcastOutcome, OpenChain
 from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items, net_changes
 from treasurer.embedded.devchain.seed import deploy_test_usd
 from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction, transfer_calldata
@@ -27,7 +27,7 @@ MINTED = 500_000_000_000
 class Fixture:
     """A node with the test token, whose treasury holds `MINTED`."""
 
-    chain: EvmChain
+    chain: OpenChain
     url: str
     token: str
 
@@ -35,11 +35,13 @@ class Fixture:
         return await self.chain.nonce(address(TREASURY))
 
 
-@pytest_asyncio.fixture(params=list(LAUNCHERS), scope="module")
+@pytest_asyncio.fixture(params=(*NODES, "devchain by two addresses"), scope="module")
 async def node(request: pytest.FixtureRequest) -> AsyncIterator[Fixture]:
-    with LAUNCHERS[request.param]() as url:
+    name, _, twice = request.param.partition(" ")
+    with LAUNCHERS[name]() as url:
         token = deploy_test_usd(url, mint_to=address(TREASURY), amount_minor=MINTED)
-        async with EvmChain(url, development_profile()) as chain:
+        urls = [url, url.replace("127.0.0.1", "localhost")] if twice else [url]
+        async with open_network(urls, development_profile()) as chain:
             yield Fixture(chain, url, token)
 
 
@@ -56,8 +58,9 @@ async def test_identity_matches_the_profile(node: Fixture) -> None:
     assert genesis is not None
     assert await node.chain.genesis_hash() == genesis.hash
     assert len(genesis.hash) == 32
-    assert await verify_network(node.chain, node.chain.profile) == ()
-    pinned = node.chain.profile.tokens[0]
+    profile = development_profile()
+    assert await verify_network(node.chain, profile) == ()
+    pinned = profile.tokens[0]
     assert pinned.code_hash == load_artifact("TestUSD").runtime_code_hash
     assert await node.chain.token_decimals(node.token) == 6
 
@@ -96,6 +99,13 @@ async def test_a_payment_from_broadcast_to_finality(node: Fixture) -> None:
     for holder, old, new in zip([address(TREASURY), HALDEN], before, after, strict=True):
         assert net_changes([receipt], token=token)[holder] == new - old
     assert after[1] - before[1] == 450_000_000
+    evidence = await chain.evidence(at, {token: [address(TREASURY), HALDEN, HALDEN]})
+    assert evidence is not None
+    assert (evidence.block, evidence.receipts) == (block, (receipt,))
+    assert evidence.balances == {
+        (token, address(TREASURY)): BalanceChange(before[0], after[0]),
+        (token, HALDEN): BalanceChange(before[1], after[1]),
+    }
 
     assert not is_final(block, await chain.block(block.number), await chain.finalized())
     mine(node.url, 8)
@@ -208,3 +218,4 @@ async def test_above_the_head_there_is_nothing(node: Fixture) -> None:
     beyond = (await node.chain.head()).number + 1_000
     assert await node.chain.block(beyond) is None
     assert await node.chain.receipts(beyond) is None
+    assert await node.chain.evidence(beyond, {}) is None

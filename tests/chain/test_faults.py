@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.support.chain import FaultyNode, development_profile
+from tests.support.chain import FaultyNode, block_answer, development_profile, receipt_answer
 from tests.support.embedded import address, signed
 from treasurer.chain.errors import (
     CallReverted,
@@ -18,13 +18,11 @@ from treasurer.chain.errors import (
     ChainReorganised,
     ChainTimeout,
     ChainUnreachable,
-    NetworkMismatch,
     RpcError,
     broadcast_outcome,
 )
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.finality import Depth
-from treasurer.chain.pinning import require_network, verify_network
 from treasurer.chain.port import BroadcastOutcome
 from treasurer.kernel.errors import Transient
 
@@ -44,29 +42,6 @@ def node() -> Iterator[FaultyNode]:
 async def chain(node: FaultyNode) -> AsyncIterator[EvmChain]:
     async with EvmChain(node.url, ONE_SECOND) as opened:
         yield opened
-
-
-def block_answer(number: int, **fields: Any) -> dict[str, Any]:
-    return {
-        "number": hex(number),
-        "hash": f"0x{number:064x}",
-        "timestamp": "0x1",
-        "baseFeePerGas": "0x7",
-        "transactions": [],
-        **fields,
-    }
-
-
-def receipt_answer(number: int, digest: str, block_hash: str | None = None) -> dict[str, Any]:
-    return {
-        "transactionHash": digest,
-        "blockNumber": hex(number),
-        "blockHash": block_hash or f"0x{number:064x}",
-        "status": "0x1",
-        "gasUsed": "0x5208",
-        "effectiveGasPrice": "0x8",
-        "logs": [],
-    }
 
 
 async def test_the_straight_answers(node: FaultyNode, chain: EvmChain) -> None:
@@ -352,29 +327,3 @@ async def test_a_revert_is_permanent_other_errors_are_not(
     node.errors["eth_call"] = {"code": -32000, "message": "header not found"}
     with pytest.raises(RpcError):
         await chain.token_balances(token, [address(0)])
-
-
-async def test_pins(node: FaultyNode, chain: EvmChain) -> None:
-    profile = replace(ONE_SECOND, genesis_hash=bytes.fromhex("00" * 31 + "00"))
-    node.answers |= {
-        "eth_getBlockByNumber": lambda tag, full: block_answer(0),
-        "eth_getCode": "0x6001",
-        "eth_call": "0x" + "12".rjust(64, "0"),
-    }
-    findings = await verify_network(chain, profile)
-    assert [finding.code for finding in findings] == [
-        "TOKEN_CODE_CHANGED",
-        "TOKEN_DECIMALS_MISMATCH",
-    ]
-    assert {finding.token for finding in findings} == {profile.tokens[0].address}
-    node.answers["eth_getCode"] = "0x"
-    assert [finding.code for finding in await verify_network(chain, profile)] == [
-        "TOKEN_CODE_MISSING"
-    ]
-    other_genesis = replace(profile, genesis_hash=b"\1" * 32)
-    assert [finding.code for finding in await verify_network(chain, other_genesis)] == [
-        "CHAIN_GENESIS_MISMATCH"
-    ]
-    node.answers["eth_chainId"] = "0x1"
-    with pytest.raises(NetworkMismatch, match="CHAIN_ID_MISMATCH"):
-        await require_network(chain, profile)

@@ -12,7 +12,7 @@ from treasurer.kernel.errors import InvalidInput, NotFound
 
 
 def block(number: int, fork: int = 0) -> BlockRef:
-    return BlockRef(number, bytes([fork]) * 32, number, 7)
+    return BlockRef(number, bytes([fork]) * 32, number, 7, bytes(32))
 
 
 @given(

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from signer.keys import decrypt_key
-from signer.limits import parse_limits
+from signer.limits_file import parse_limits
 from tests.support.cli import (
     PASSPHRASE_TEXT,
     PEOPLE,
@@ -96,7 +96,8 @@ def test_the_signer_has_limits_of_its_own(founded: tuple[Place, Ended]) -> None:
         (development_account(2).address.lower(), "Qorvane Logistics GmbH"),
     ]
     assert limits.max_gas_limit == 120_000
-    assert limits.max_fee_per_gas_wei == 150 * 10**9
+    assert limits.max_fee_per_gas_wei == 100 * 10**9
+    assert limits.cancel_max_fee_per_gas_wei == 150 * 10**9
 
 
 def test_the_network_is_pinned(founded: tuple[Place, Ended]) -> None:

@@ -199,7 +199,7 @@ def test_a_payment_waits_in_dry_run_until_a_person_turns_it_live(place: Place) -
     # Newest first, so that the first of each kind is what stays.
     when = {event["kind"]: parse_iso(event["occurred_at"]) for event in events}
     # Nothing was signed before the person said so.
-    assert when["transfer.reserved"] < when["organization.live"] < when["transfer.slotted"]
+    assert when["transfer.reserved"] < when["organization.live"] < when["transfer.signed"]
 
 
 INVOICE = """INVOICE HF-2001

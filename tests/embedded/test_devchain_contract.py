@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.chain import LAUNCHERS, NODES
 from tests.support.embedded import (
     GWEI,
-    MANUAL,
     JsonRpc,
     RpcRefusal,
     address,
-    devchain,
     signed,
     token_transfer,
 )
@@ -31,11 +30,11 @@ def rpc(chain_url: str) -> Iterator[JsonRpc]:
         client("evm_revert", snapshot)
 
 
-@pytest.fixture(scope="module")
-def chain_url() -> Iterator[str]:
-    with devchain(block_time_s=MANUAL) as server:
-        deploy_test_usd(server.url, mint_to=address(0))
-        yield server.url
+@pytest.fixture(scope="module", params=NODES)
+def chain_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with LAUNCHERS[request.param]() as url:
+        deploy_test_usd(url, mint_to=address(0))
+        yield url
 
 
 TOKEN = token_address()
@@ -173,7 +172,7 @@ def test_replacement_needs_ten_percent_more(rpc: JsonRpc) -> None:
 @pytest.mark.parametrize(
     ("refusal", "terms"),
     [
-        ("insufficient funds for gas", {"to": address(1), "value_wei": 10_000 * ETHER}),
+        ("(?i)insufficient funds for gas", {"to": address(1), "value_wei": 10_000 * ETHER}),
         ("intrinsic gas too low", {"to": address(1), "gas": 20_999}),
         ("max priority fee", {"to": address(1), "max_fee_wei": GWEI, "tip_wei": 2 * GWEI}),
     ],

@@ -1,10 +1,18 @@
 """The chain port over the laboratory's node, honest and at once. Faults are put around it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tests.faults.node import CHAIN_ID, GWEI, TOKEN, TRANSFER_GAS, Block, Node
-from treasurer.chain.port import BlockRef, BlockSelector, BroadcastOutcome, FeeQuote, Receipt
+from treasurer.chain.port import (
+    BalanceChange,
+    BlockEvidence,
+    BlockRef,
+    BlockSelector,
+    BroadcastOutcome,
+    FeeQuote,
+    Receipt,
+)
 from treasurer.kernel.transaction import UnsignedTransaction
 
 
@@ -32,6 +40,24 @@ class NodeChain:
         found = self._block(number)
         return found.ref if found else None
 
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        await asyncio.sleep(0)
+        block = self._block(number)
+        if block is None:
+            return None
+        before = self.node.blocks[max(0, number - 1)].state.tokens
+        balances = {
+            (token, owner): BalanceChange(before.get(owner, 0), block.state.tokens.get(owner, 0))
+            for token, owners in holders.items()
+            for owner in owners
+        }
+        return BlockEvidence(block.ref, block.receipts, balances)
+
+    async def storage(self, address: str, slot: bytes) -> bytes:
+        return bytes(32)
+
     async def code(self, address: str) -> bytes:
         return b"\x60" if address == TOKEN else b""
 
@@ -50,6 +76,8 @@ class NodeChain:
         return [self._at(block).state.tokens.get(owner, 0) for owner in owners]
 
     async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
+        if block == "pending":
+            return self.node.pending_nonce(address)
         return self._at(block).state.nonces.get(address, 0)
 
     async def broadcast(self, raw: bytes) -> BroadcastOutcome:
@@ -82,4 +110,8 @@ class NodeChain:
         return self.node.blocks[number] if number < len(self.node.blocks) else None
 
     def _at(self, block: BlockSelector) -> Block:
-        return self.node.blocks[-1 if block == "latest" else block]
+        if isinstance(block, int):
+            return self.node.blocks[block]
+        if isinstance(block, bytes):
+            return next(one for one in self.node.blocks if one.ref.hash == block)
+        return self.node.blocks[-1]

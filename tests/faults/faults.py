@@ -6,7 +6,7 @@ before (I3), and a payment's bytes are not sent once its cancel stands there.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -22,13 +22,21 @@ from treasurer.chain.errors import (
     ChainTimeout,
     ChainUnreachable,
 )
-from treasurer.chain.port import BlockRef, BlockSelector, BroadcastOutcome, FeeQuote, Receipt
+from treasurer.chain.port import (
+    BlockEvidence,
+    BlockRef,
+    BlockSelector,
+    BroadcastOutcome,
+    FeeQuote,
+    Receipt,
+)
 from treasurer.chain.signed_transaction import read_signed
-from treasurer.chain.signer_client import SignedAttempt, SignerRefusal, SignRequest
+from treasurer.chain.signer_client import RecordedAttempt, SignedAttempt, SignerRefusal
 from treasurer.db.engine import Database
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import OutcomeUnknown, Transient
 from treasurer.kernel.ids import OrganizationId
+from treasurer.kernel.signing import SignRequest
 
 _ON_THE_WIRE = text("""
     SELECT a.kind, EXISTS (
@@ -180,12 +188,6 @@ class FaultyChain(NodeChain):
         await self._read()
         return await super().fees()
 
-    async def receipts(self, block_number: int) -> tuple[Receipt, ...] | None:
-        await self._read()
-        if self._plan.draw("block hidden", self._plan.hides / 3):
-            return None
-        return await super().receipts(block_number)
-
     async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
         await self._read()
         found = await super().receipts_of(transaction_hashes)
@@ -194,11 +196,17 @@ class FaultyChain(NodeChain):
             for hash_, receipt in zip(transaction_hashes, found, strict=True)
         ]
 
-    async def token_balances(
-        self, token: str, owners: Sequence[str], block: BlockSelector = "latest"
-    ) -> list[int]:
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
         await self._read()
-        return await super().token_balances(token, owners, block)
+        if self._plan.draw("block hidden", self._plan.hides / 3):
+            return None
+        return await super().evidence(number, holders)
+
+    async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
+        await self._read()
+        return await super().nonce(address, block)
 
     async def broadcast_many(self, raws: Sequence[bytes]) -> list[BroadcastOutcome]:
         # The bytes are handed over here, even if what carries them hangs afterwards.
@@ -244,3 +252,9 @@ class FaultySigner:
         if plan.draw("signature lost", plan.fails):
             raise OutcomeUnknown("SIGNER_SILENT", "the signer's answer was lost")
         return answers
+
+    async def slot(self, chain_id: int, wallet: str, nonce: int) -> list[RecordedAttempt]:
+        await self._life.pass_through()
+        if self._life.plan.draw("signer away", self._life.plan.fails):
+            raise Transient("SIGNER_UNREACHABLE", "the signer does not answer")
+        return await self._signer.slot(chain_id, wallet, nonce)

@@ -5,6 +5,8 @@ place that knows how the pump holds its steps.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from sqlalchemy import text
@@ -15,13 +17,16 @@ from saga.engine import Pump
 from saga.journal import record
 from saga.leases import Leased
 from saga.steps.broadcast import broadcast
+from saga.steps.cancel import cancel
 from saga.steps.include import include
-from saga.steps.sign import sign
+from saga.steps.resign import resign
+from saga.steps.sign import payment_request, sign
 from saga.store import Move
-from saga.transfer import Attempt, Transfer, TransferState
+from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
 from tests.faults.signers import Signs
 from treasurer.chain.port import BlockRef, BroadcastOutcome, Chain
-from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignRequest
+from treasurer.chain.signer_client import SignedAttempt, SignerClient
+from treasurer.kernel.errors import OutcomeUnknown
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending, wallets
 
@@ -53,10 +58,8 @@ def broadcast_before_persist(context: SagaContext, signer: Signs) -> Step:
     """Sends what the signer answered, and keeps it afterwards."""
 
     async def step(leased: Leased, transfers: Sequence[Transfer]) -> list[Transfer]:
-        answers = await signer.sign([request_of(transfer) for transfer in transfers])
-        await context.chain.broadcast_many(
-            [answer.raw for answer in answers if isinstance(answer, SignedAttempt)]
-        )
+        answers = [await _signed(context, signer, transfer, 1) for transfer in transfers]
+        await context.chain.broadcast_many([answer.raw for answer in answers])
         return await sign(context, cast("SignerClient", signer), leased, transfers)
 
     return step
@@ -101,15 +104,16 @@ async def _in_another_slot(
                 "digest": call_digest,
             },
         )
-        (answer,) = await signer.sign([request_of(moved)])
-        assert isinstance(answer, SignedAttempt)
+        answer = await _signed(context, signer, moved, 1)
         attempt = Attempt(
             transfer.id,
             len(own[transfer.id]) + 1,
+            AttemptKind.PAYMENT,
             answer.transaction_hash,
             answer.call_digest,
             answer.raw,
             transfer.fees,
+            context.clock(),
         )
         await attempts.insert(
             connection,
@@ -136,7 +140,10 @@ def void_on_missing_receipt(context: SagaContext, signer: Signs) -> Step:
         for transfer in missing:
             await void(context, leased, transfer, "no receipt")
         left = [transfer for transfer in transfers if transfer not in missing]
-        return await include(context, leased.only([one.id for one in left]), left) if left else []
+        if not left:
+            return []
+        again = partial(resign, context, cast("SignerClient", signer))
+        return await include(context, again, leased.only([one.id for one in left]), left)
 
     return step
 
@@ -185,6 +192,65 @@ class HeadIsFinal:
         return await self._chain.head()
 
 
-def request_of(transfer: Transfer) -> SignRequest:
-    nonce, _ = transfer.slot
-    return SignRequest(transfer.order_bytes, transfer.sender, nonce, 1, transfer.fees)
+def void_on_cancel_broadcast(context: SagaContext, signer: Signs) -> Step:
+    """Takes a cancel that was sent for one that is final."""
+
+    async def step(leased: Leased, transfers: Sequence[Transfer]) -> list[Transfer]:
+        ended = await _cancelled(context, signer, leased, transfers)
+        async with context.database.unit(leased.organization_id) as connection:
+            history = await attempts.history(
+                connection, leased.organization_id, [transfer.id for transfer in transfers]
+            )
+        for transfer in transfers:
+            sent = any(one.kind is AttemptKind.CANCEL for one in history.get(transfer.id, ()))
+            if sent and transfer not in ended:
+                await void(context, leased, transfer, "its cancel was sent")
+        return ended
+
+    return step
+
+
+def void_on_cancel_included(context: SagaContext, signer: Signs) -> Step:
+    """Takes a cancel that some block holds for one that is final."""
+    hasty = replace(context, chain=cast("Chain", HeadIsFinal(context.chain)))
+
+    async def step(leased: Leased, transfers: Sequence[Transfer]) -> list[Transfer]:
+        return await _cancelled(hasty, signer, leased, transfers)
+
+    return step
+
+
+def payment_after_cancel(context: SagaContext, signer: Signs) -> Step:
+    """Sends all that was ever signed for a slot, its payment among it."""
+
+    async def step(leased: Leased, transfers: Sequence[Transfer]) -> list[Transfer]:
+        ended = await _cancelled(context, signer, leased, transfers)
+        async with context.database.unit(leased.organization_id) as connection:
+            history = await attempts.history(
+                connection, leased.organization_id, [transfer.id for transfer in transfers]
+            )
+        await context.chain.broadcast_many(
+            [one.raw for signed in history.values() for one in signed]
+        )
+        return ended
+
+    return step
+
+
+async def _cancelled(
+    context: SagaContext, signer: Signs, leased: Leased, transfers: Sequence[Transfer]
+) -> list[Transfer]:
+    again = partial(resign, context, cast("SignerClient", signer))
+    return await cancel(context, again, leased, transfers)
+
+
+async def _signed(
+    context: SagaContext, signer: Signs, transfer: Transfer, number: int
+) -> SignedAttempt:
+    async with context.database.unit(transfer.organization_id) as connection:
+        orders = await store.orders(connection, transfer.organization_id, [transfer.id])
+    request = payment_request(transfer, orders[transfer.id], attempt=number)
+    (answer,) = await signer.sign([request])
+    if not isinstance(answer, SignedAttempt):
+        raise OutcomeUnknown("SIGNER_REFUSED", f"{answer.code} {answer.message}")
+    return answer

@@ -54,7 +54,7 @@ class Node:
         self.seen: dict[bytes, bytes] = {}
         """All bytes that were ever accepted, by hash."""
         self._forks = 0
-        self.blocks = [Block(BlockRef(0, digest(b"genesis"), 0, GWEI), (), (), State())]
+        self.blocks = [Block(BlockRef(0, digest(b"genesis"), 0, GWEI, bytes(32)), (), (), State())]
 
     @property
     def state(self) -> State:
@@ -119,6 +119,13 @@ class Node:
         for _ in range(depth):
             self._add([])
 
+    def pending_nonce(self, sender: str) -> int:
+        """The first nonce that nothing mined or waiting uses, without a gap before it."""
+        nonce = self.state.nonces.get(sender, 0)
+        while (sender, nonce) in self.pool:
+            nonce += 1
+        return nonce
+
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         for block in reversed(self.blocks):
             for receipt in block.receipts:
@@ -140,7 +147,9 @@ class Node:
         parent = self.blocks[-1]
         number = parent.ref.number + 1
         content = parent.ref.hash + number.to_bytes(8) + self._forks.to_bytes(8) + b"".join(raws)
-        ref = BlockRef(number, digest(content), number * BLOCK_TIME_S, self.base_fee_wei)
+        ref = BlockRef(
+            number, digest(content), number * BLOCK_TIME_S, self.base_fee_wei, parent.ref.hash
+        )
         state = parent.state.copy()
         receipts: list[Receipt] = []
         for raw in raws:

@@ -58,6 +58,7 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
     happened: dict[str, int] = field(default_factory=dict)
     settled: int = 0
+    cancels: int = 0
 
 
 class Engine:
@@ -118,11 +119,11 @@ async def run_schedule(database: Database, seed: int, variant: Variant | None = 
         await _afterwards(world, variant, witness)
         outcome.faults += witness.faults
         outcome.faults += await _violations(world, "at the end")
-        outcome.faults += await _unpaid(world, waves)
+        outcome.faults += await _unpaid(world)
     finally:
         await world.retire()
     outcome.happened = plan.counts
-    outcome.settled = sum(map(len, waves))
+    outcome.settled, outcome.cancels = await _counts(world)
     return outcome
 
 
@@ -147,6 +148,10 @@ async def _under_faults(
             for engine in engines
         ]
         _the_node_acts(world, rng)
+        if rng.random() < 0.15:
+            await world.suspend(rng.choice(world.payees))
+        elif rng.random() < 0.4:
+            await world.resume()
         world.clock.advance(seconds=rng.choice((0, 1, 1, 3, 3, 25)))
         for engine in engines:
             if rng.random() < 0.3:
@@ -174,6 +179,7 @@ def _the_node_acts(world: World, rng: Random) -> None:
 async def _afterwards(world: World, variant: Variant, witness: Witness) -> None:
     """The faults are over: leases run out, and fresh workers go on until all is ended."""
     world.node.blocked.clear()
+    await world.resume()
     world.node.base_fee_wei = 10**9
     calm = Plan(Random(0), active=False)
     engine = Engine(world, calm, witness, variant)
@@ -197,19 +203,37 @@ async def _violations(world: World, when: str) -> list[str]:
     ] + [f"{when}: {result.check.id} {result.failed}" for result in report.results if result.failed]
 
 
-async def _unpaid(world: World, waves: Sequence[Sequence[int]]) -> list[str]:
-    """Everything is settled, and each payee holds on chain exactly what its invoices asked."""
+async def _unpaid(world: World) -> list[str]:
+    """Everything is settled, but for what the policy ended while its payee was suspended; and each
+    payee holds on chain exactly what was settled.
+    """
     faults = [
         f"left {state}: {explanation} {reason}"
         for state, explanation, reason in await world.rows(
             "SELECT p.state, p.explanation, t.reason FROM payments p"
             " LEFT JOIN transfer_items i ON i.payment_id = p.id AND i.state = 'live'"
-            " LEFT JOIN transfers t ON t.id = i.transfer_id WHERE p.state <> 'settled'"
+            " LEFT JOIN transfers t ON t.id = i.transfer_id"
+            " WHERE p.state NOT IN ('settled', 'denied')"
         )
     ]
-    for index, payee in enumerate(world.payees):
-        due = sum(sum(wave[index :: len(world.payees)]) for wave in waves)
+    settled = dict(
+        await world.rows(
+            "SELECT payee_id, CAST(sum(amount_minor) AS bigint) FROM payments"
+            " WHERE state = 'settled' GROUP BY 1"
+        )
+    )
+    for payee in world.payees:
+        due = settled.get(payee.id, 0)
         held = world.node.state.tokens.get(payee.addresses[0].address, 0)
         if held != due:
             faults.append(f"{payee.code} holds {held}, was due {due}")
     return faults
+
+
+async def _counts(world: World) -> tuple[int, int]:
+    """Payments settled, and cancels signed."""
+    ((settled, cancels),) = await world.rows(
+        "SELECT (SELECT count(*) FROM payments WHERE state = 'settled'),"
+        " (SELECT count(*) FROM attempts WHERE kind = 'cancel')"
+    )
+    return cast("int", settled), cast("int", cancels)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.faults.signers import Signs
-from treasurer.chain.signer_client import SignedAttempt, SignerRefusal, SignRequest
+from treasurer.chain.signer_client import SignedAttempt, SignerRefusal
+from treasurer.kernel.signing import SignPayment
 from treasurer.kernel.transaction import FeeTerms
 
 
-async def broken_promises(signer: Signs, first: SignRequest, other: SignRequest) -> list[str]:
+async def broken_promises(signer: Signs, first: SignPayment, other: SignPayment) -> list[str]:
     """What `signer` does that a signer with a journal never does. `other` is another order's request
     for the same slot.
     """

@@ -17,9 +17,9 @@ from tests.faults.signer_contract import broken_promises
 from tests.faults.signers import ForgetfulSigner, JournalSigner
 from tests.faults.world import World, build_world
 from treasurer.chain.port import BroadcastOutcome, Chain
-from treasurer.chain.signer_client import SignRequest
 from treasurer.db.engine import Database
 from treasurer.kernel.ids import PaymentId
+from treasurer.kernel.signing import SignPayment
 from treasurer.kernel.transaction import FeeTerms
 
 MOST_SEEDS = 20
@@ -46,6 +46,18 @@ MUTATIONS: dict[str, tuple[Variant, str]] = {
     "void on missing receipt": (
         Variant(build=replacing(TransferState.BROADCAST, mutants.void_on_missing_receipt)),
         "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
+    ),
+    "void on cancel broadcast": (
+        Variant(build=replacing(TransferState.CANCELLING, mutants.void_on_cancel_broadcast)),
+        "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
+    ),
+    "void on cancel merely included": (
+        Variant(build=replacing(TransferState.CANCELLING, mutants.void_on_cancel_included)),
+        "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
+    ),
+    "payment bytes sent after a persisted cancel": (
+        Variant(build=replacing(TransferState.CANCELLING, mutants.payment_after_cancel)),
+        "payment sent after its cancel",
     ),
     "settle on included": (
         Variant(chain=lambda chain: cast("Chain", mutants.HeadIsFinal(chain))),
@@ -77,8 +89,8 @@ async def test_a_signer_without_journal_is_found_out(laboratory: Database) -> No
     await world.retire()
 
 
-async def _request(world: World, payment_id: PaymentId) -> SignRequest:
+async def _request(world: World, payment_id: PaymentId) -> SignPayment:
     ((order,),) = await world.rows("SELECT order_bytes FROM payments WHERE id = :id", id=payment_id)
-    return SignRequest(
-        cast("bytes", order), world.wallets[0].address, 0, 1, FeeTerms(120_000, 2 * 10**9, 10**9)
+    return SignPayment(
+        (cast("bytes", order),), world.wallets[0].address, 0, 1, FeeTerms(120_000, 2 * 10**9, 10**9)
     )

@@ -6,8 +6,9 @@ from saga.engine import Pump
 from tests.faults.chain import NodeChain
 from tests.faults.signers import ForgetfulSigner
 from tests.faults.world import World, build_world
-from treasurer.chain.signer_client import SignedAttempt, SignRequest
+from treasurer.chain.signer_client import SignedAttempt
 from treasurer.db.engine import Database
+from treasurer.kernel.signing import SignPayment
 from treasurer.kernel.transaction import FeeTerms
 
 AMOUNT = 250_000_000
@@ -49,11 +50,13 @@ def _received(world: World) -> int:
 
 async def _competing(world: World) -> bytes:
     """Bytes of the wallet's key in the slot of the payment, which no signer of ours ever gave."""
-    ((order, nonce),) = await world.rows("SELECT order_bytes, nonce FROM transfers")
+    ((order, nonce),) = await world.rows(
+        "SELECT p.order_bytes, t.nonce FROM transfers t, payments p"
+    )
     assert isinstance(order, bytes)
     assert isinstance(nonce, int)
-    request = SignRequest(
-        order, world.wallets[0].address, nonce, 1, FeeTerms(90_000, 50 * 10**9, 5 * 10**9)
+    request = SignPayment(
+        (order,), world.wallets[0].address, nonce, 1, FeeTerms(90_000, 50 * 10**9, 5 * 10**9)
     )
     (answer,) = await ForgetfulSigner(world.keys).sign([request])
     assert isinstance(answer, SignedAttempt)

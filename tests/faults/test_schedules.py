@@ -29,14 +29,18 @@ def _name(seeds: range) -> str:
 
 async def _run(database: Database, seeds: range) -> dict[str, int]:
     happened: dict[str, int] = {}
-    settled = 0
+    settled = cancels = 0
     for seed in seeds:
         outcome = await run_schedule(database, seed)
         assert outcome.faults == [], f"seed {seed}: {outcome.faults} after {outcome.happened}"
         settled += outcome.settled
+        cancels += outcome.cancels
         for name, count in outcome.happened.items():
             happened[name] = happened.get(name, 0) + count
-    print(f"seeds {_name(seeds)}: {settled} payments settled, {sum(happened.values())} faults")
+    print(
+        f"seeds {_name(seeds)}: {settled} payments settled, {cancels} cancels,"
+        f" {sum(happened.values())} faults"
+    )
     return happened
 
 

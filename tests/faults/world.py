@@ -23,6 +23,8 @@ from treasurer.approvals.service import ApprovalService
 from treasurer.audit.reconciliation.scene import Network
 from treasurer.audit.reconciliation.service import Reconciliation
 from treasurer.audit.service import AuditService
+from treasurer.chain.fees import FeeCaps
+from treasurer.chain.pinning import TokenCheck
 from treasurer.chain.port import Chain
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
@@ -97,6 +99,16 @@ _PAYMENTS = text("""
 """)
 
 
+@dataclass(frozen=True)
+class SoundTokens:
+    """Every token is what was pinned."""
+
+    clock: Clock
+
+    async def check(self, token: str) -> TokenCheck:
+        return TokenCheck(token, self.clock(), ())
+
+
 @dataclass
 class World:
     """One organization on one laboratory node, under one clock."""
@@ -122,7 +134,8 @@ class World:
             database=self.database,
             chain=chain,
             rail=RAIL,
-            fees=FeePolicy(120_000, 100 * GWEI, 150 * GWEI),
+            tokens=SoundTokens(self.clock),
+            fees=FeePolicy(120_000, FeeCaps(100 * GWEI, 150 * GWEI)),
             pace=replace(Pace(), lease_s=20, poll=timedelta(0), retry=timedelta(seconds=2)),
             clock=clock or self.clock,
             new_id=uuid7,
@@ -198,6 +211,22 @@ class World:
                 },
             )
         return await self.payments.propose(self.organization.agent, invoice_id)
+
+    async def suspend(self, payee: Payee) -> None:
+        """Nothing more is to be paid to it: what is not out yet is given up by a cancel."""
+        await self._set_payees("suspended", payee)
+
+    async def resume(self) -> None:
+        """All payees may be paid again."""
+        for payee in self.payees:
+            await self._set_payees("active", payee)
+
+    async def _set_payees(self, state: str, payee: Payee) -> None:
+        async with self.database.unit(self.organization.id) as connection:
+            await connection.execute(
+                text("UPDATE payees SET state = :state WHERE id = :id"),
+                {"state": state, "id": payee.id},
+            )
 
     async def postpone(self) -> None:
         """Approved payments wait for a day: what comes next is about others."""

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from tests.support.clock import START
 from tests.support.organization import TestOrganization, create_organization
 from treasurer.db.engine import Database
+from treasurer.db.pipeline import Pipelined
 from treasurer.identity.idempotency import IdempotencyClaim, Replay, claim, claim_for
-from treasurer.kernel.errors import Conflict, InvalidInput
+from treasurer.kernel.errors import Conflict, InvalidInput, TreasurerError
 from treasurer.kernel.organization import Principal
 
 ROUTE = "POST /api/v1/invoices"
@@ -31,8 +32,19 @@ def _claim(principal: Principal, **change: object) -> IdempotencyClaim:
 async def _send(
     database: Database, claimed: IdempotencyClaim, resource_id: UUID, status: int = 202
 ) -> Replay | None:
-    async with database.unit(claimed.organization_id) as connection:
-        return await claim(connection, claimed, status=status, resource_id=resource_id, now=START)
+    async with database.pipeline(claimed.organization_id) as connection:
+        return await _claim_one(connection, claimed, resource_id, status)
+
+
+async def _claim_one(
+    connection: Pipelined, claimed: IdempotencyClaim, resource_id: UUID, status: int = 202
+) -> Replay | None:
+    (outcome,) = await claim(
+        connection, claimed.organization_id, [(claimed, resource_id)], status=status, now=START
+    )
+    if isinstance(outcome, TreasurerError):
+        raise outcome
+    return outcome
 
 
 async def test_the_same_request_gets_the_first_answer(
@@ -80,8 +92,8 @@ async def test_a_claim_falls_with_its_transaction(
 ) -> None:
     claimed = _claim(organization.clerk)
     with pytest.raises(RuntimeError):
-        async with database.unit(organization.id) as connection:
-            await claim(connection, claimed, status=202, resource_id=uuid4(), now=START)
+        async with database.pipeline(organization.id) as connection:
+            await _claim_one(connection, claimed, uuid4())
             raise RuntimeError("the effect failed: 5xx")
     assert await _send(database, claimed, uuid4()) is None
 
@@ -90,10 +102,8 @@ async def test_while_the_first_runs_the_second_is_told_so(
     database: Database, organization: TestOrganization
 ) -> None:
     first = uuid4()
-    async with database.unit(organization.id) as connection:
-        await claim(
-            connection, _claim(organization.clerk), status=202, resource_id=first, now=START
-        )
+    async with database.pipeline(organization.id) as connection:
+        await _claim_one(connection, _claim(organization.clerk), first)
         async with asyncio.timeout(10):  # told at once: it does not wait for the first
             with pytest.raises(Conflict, match="IDEMPOTENCY_IN_PROGRESS"):
                 await _send(database, _claim(organization.clerk), uuid4())

@@ -1,7 +1,7 @@
 """What was approved is what is signed: one spelling an order, other bytes are another order."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.signer import TREASURY, order
+from treasurer.kernel.calldata import transfer_calldata
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.order import ExecutionOrder, OrderItem, parse_order
-from treasurer.kernel.transaction import FeeTerms, payment_transaction, transfer_calldata
+from treasurer.kernel.transaction import FeeTerms, payment_transaction
 
 FEES = FeeTerms(100_000, 20, 1)
 addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
@@ -101,3 +102,13 @@ def test_fees_are_not_in_the_call_digest_and_the_rest_is() -> None:
 def test_a_wallet_that_was_not_permitted_cannot_send() -> None:
     with pytest.raises(ValueError, match="not a permitted wallet"):
         payment_transaction(order(), sender="0x" + "22" * 20, nonce=0, fees=FEES)
+
+
+def test_golden_digests() -> None:
+    """Stored approvals and the signer's journal hold these: the spelling never changes."""
+    made = order(not_after=datetime(2026, 12, 1, tzinfo=UTC))
+    assert made.digest.hex() == "c4a2b87d4adf0c980473adfa7e82a701c09814b00c3f70ca5db32dfcaf042cbf"
+    call = payment_transaction(made, sender=TREASURY, nonce=4, fees=FEES)
+    assert (
+        call.call_digest.hex() == "a92e3ad4d0477f61d0e7286ebf3bffb38885e3b6365ce0833b666da8b44e4e12"
+    )

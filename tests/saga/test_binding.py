@@ -201,5 +201,7 @@ async def test_a_revert_books_its_fees_and_returns_the_payment(
             code=f"wallet:{poor.wallet.id}:ETH",
         ) == [(gas, 0)]
         assert await poor.token_balance(poor.wallet.address) == 100_000_000
-        ((waits,),) = await poor.rows("SELECT next_at > :now FROM payments", now=poor.clock())
-        assert waits
+        assert await poor.rows(
+            "SELECT p.next_at > e.occurred_at FROM payments p"
+            " JOIN audit_events e ON e.aggregate_id = p.id AND e.kind = 'payment.returned'"
+        ) == [(True,)]

@@ -9,8 +9,9 @@ from eth_account import Account
 
 from signer.freeze import FrozenBy
 from signer.home import adopt_wallet, enroll_destination
-from signer.limits import Isolation, Limits, limits_yaml
-from signer.protocol import Answer, Refusal, Signed
+from signer.limits import Isolation, Limits
+from signer.limits_file import limits_yaml
+from signer.protocol import Signed
 from tests.support.clock import START, ManualClock
 from tests.support.signer import (
     CHAIN_ID,
@@ -22,13 +23,14 @@ from tests.support.signer import (
     TOKEN,
     TREASURY,
     bumped,
+    code,
     make_home,
     open_desk,
     order,
     sign_request,
 )
-from treasurer.chain.signer_client import SignRequest
 from treasurer.kernel.order import ExecutionOrder
+from treasurer.kernel.signing import SignPayment, SignRequest
 from treasurer.kernel.transaction import payment_transaction
 
 SOON = START + timedelta(hours=2)
@@ -36,11 +38,6 @@ SOON = START + timedelta(hours=2)
 
 def paid(**terms: object) -> ExecutionOrder:
     return order(not_after=SOON, **terms)  # type: ignore[arg-type]
-
-
-def code(answer: Answer) -> str:
-    assert isinstance(answer, Refusal), answer
-    return answer.code
 
 
 def refusal(
@@ -161,7 +158,7 @@ def test_bytes_that_are_no_canonical_order_are_refused(tmp_path: Path) -> None:
     ]
     with open_desk(make_home(tmp_path / "signer"), ManualClock()) as desk:
         for content in hostile:
-            answer = desk.answer(SignRequest(content, TREASURY, 0, 1, FEES))[0]
+            answer = desk.answer(SignPayment((content,), TREASURY, 0, 1, FEES))[0]
             assert code(answer).startswith("ORDER_")
 
 

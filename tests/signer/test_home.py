@@ -7,7 +7,7 @@ import pytest
 
 from signer.home import adopt_wallet, create_home, enroll_destination
 from signer.keys import DEVELOPMENT_SCRYPT_N
-from signer.limits import parse_limits
+from signer.limits_file import parse_limits
 from signer.protocol import Refusal, Signed
 from tests.support.clock import START, ManualClock
 from tests.support.signer import (

@@ -1,11 +1,12 @@
 """limits.yaml: strict reading, and reading again while the signer runs."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from signer.limits import LimitsFile, limits_yaml, parse_limits
+from signer.limits_file import LimitsFile, limits_yaml, parse_limits
 from tests.support.signer import LIMITS, TOKEN
 from treasurer.kernel.errors import InvalidInput
 
@@ -59,3 +60,23 @@ def test_a_change_is_seen_and_a_broken_file_means_no_limits_at_all(tmp_path: Pat
     path.unlink()
     with pytest.raises(InvalidInput, match="LIMITS_MISSING"):
         file.current()
+
+
+def test_a_file_from_before_batches_permits_none_of_the_new_kinds() -> None:
+    later = ("cancel_max_fee_per_gas_wei", "allowance_minor", "spenders", "top_ups")
+    old = replace(
+        LIMITS, spenders=(), top_ups=(), tokens=(replace(LIMITS.tokens[0], allowance_minor=0),)
+    )
+    text = "\n".join(
+        line for line in limits_yaml(old).splitlines() if not line.strip().startswith(later)
+    )
+    assert parse_limits(text) == old
+
+
+def test_a_cancel_can_always_outbid_a_payment() -> None:
+    assert LIMITS.cancel_cap_wei == 112_500_000_000
+    assert replace(LIMITS, max_fee_per_gas_wei=9).cancel_cap_wei == 11
+    text = limits_yaml(replace(LIMITS, cancel_max_fee_per_gas_wei=112_500_000_000))
+    assert parse_limits(text).cancel_cap_wei == 112_500_000_000
+    with pytest.raises(InvalidInput, match="cancel_max_fee_per_gas_wei: must lie"):
+        parse_limits(text.replace("112500000000", "112499999999"))

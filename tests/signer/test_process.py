@@ -14,9 +14,9 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from signer.journal import Journal
-from signer.limits import limits_yaml
+from signer.limits_file import limits_yaml
 from signer.main import main
-from signer.records import PaymentRecord, SignedRecords
+from signer.records import AttemptRecord, SignedRecords
 from tests.support.chain import FaultyNode
 from tests.support.embedded import wait_for
 from tests.support.heads import ORGANIZATION, MadeUpChain, open_register
@@ -32,8 +32,9 @@ from tests.support.signer import (
     sign_request,
     signer_process,
 )
-from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal, SignRequest
+from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal
 from treasurer.kernel.errors import InvalidInput, NotPermitted, Transient
+from treasurer.kernel.signing import SignPayment
 
 CHAIN = MadeUpChain(9)
 FORK = MadeUpChain(9, fork_from=4)
@@ -55,19 +56,20 @@ async def connected(process: SignerProcess) -> AsyncIterator[SignerClient]:
         await client.close()
 
 
-def recorded(process: SignerProcess, nonce: int) -> PaymentRecord | None:
+def recorded(process: SignerProcess, nonce: int) -> AttemptRecord | None:
     """What the journal of a stopped signer holds for the slot."""
     with contextlib.closing(Journal.open(process.home.journal)) as journal:
         return SignedRecords(journal).attempt((CHAIN_ID, TREASURY, nonce), 1)
 
 
-def frame_of(request: SignRequest) -> bytes:
+def frame_of(request: SignPayment) -> bytes:
     fees = request.fees
     body = {
         "kind": "sign",
         "requests": [
             {
-                "order": request.order.hex(),
+                "kind": "payment",
+                "orders": [order.hex() for order in request.orders],
                 "sender": request.sender,
                 "nonce": request.nonce,
                 "attempt": request.attempt,

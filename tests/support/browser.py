@@ -218,7 +218,6 @@ class Dashboard(ApiWorld):
                 "now": now,
                 "payment": payment.id,
                 "amount": payment.amount_minor,
-                "order": payment.order_bytes,
                 "digest": payment.order_digest,
                 "to": payment.recipient,
                 "hash": TRANSACTION_HASH,
@@ -256,9 +255,9 @@ class Dashboard(ApiWorld):
 
 _SETTLED_TRANSFER = (
     "INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, state,"
-    " order_bytes, nonce, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei,"
+    " nonce, gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei,"
     " block_number, block_hash, created_at, settled_at)"
-    " VALUES (:org, :id, :wallet, 31337, :sender, :sender, 'settled', :order, 0, 120000, 1, 1, 42,"
+    " VALUES (:org, :id, :wallet, 31337, :sender, :sender, 'settled', 0, 120000, 1, 1, 42,"
     " :hash, :now, :now)",
     "INSERT INTO transfer_items (organization_id, transfer_id, position, payment_id, recipient,"
     " amount_minor, reporting_amount_minor, order_digest, state, chain_id)"

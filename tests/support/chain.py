@@ -1,20 +1,18 @@
 """Nodes for chain tests: the development chain, anvil where it is installed, and a faulty loopback.
 
-`LAUNCHERS` names the nodes that the contract suite runs on; each is a context manager of its URL.
+`LAUNCHERS` names the nodes that the contract suites run on; each is a context manager of its URL.
 """
 
 import contextlib
 import json
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
+from tests.support.anvil import anvil, needs_anvil
 from tests.support.embedded import MANUAL, JsonRpc, devchain
 from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
 from treasurer.embedded.devchain.seed import test_usd_address as usd_address
@@ -28,31 +26,9 @@ def _development_chain() -> Iterator[str]:
         yield server.url
 
 
-@contextlib.contextmanager
-def _anvil() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = ["anvil", "--port", str(port), "--no-mining", "--slots-in-an-epoch", "1", "--silent"]
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(command, cwd=folder)
-        try:
-            deadline = time.monotonic() + 15
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                assert process.poll() is None, "anvil ended"
-                assert time.monotonic() < deadline, "anvil does not listen"
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
-            process.wait(10)
-
-
-LAUNCHERS: dict[str, Launcher] = {"devchain": _development_chain}
-if shutil.which("anvil"):
-    LAUNCHERS["anvil"] = _anvil
+LAUNCHERS: dict[str, Launcher] = {"devchain": _development_chain, "anvil": anvil}
+NODES = ("devchain", pytest.param("anvil", marks=needs_anvil))
+"""Parameters for a fixture that starts `LAUNCHERS[request.param]()`."""
 
 
 def development_profile() -> NetworkProfile:
@@ -65,6 +41,32 @@ def mine(url: str, blocks: int = 1) -> None:
     with JsonRpc(url) as rpc:
         for _ in range(blocks):
             rpc("evm_mine")
+
+
+def block_answer(number: int, **fields: Any) -> dict[str, Any]:
+    """An empty block as a node sends it; its hash is its number unless `fields` say otherwise."""
+    return {
+        "number": hex(number),
+        "hash": f"0x{number:064x}",
+        "parentHash": f"0x{max(0, number - 1):064x}",
+        "timestamp": "0x1",
+        "baseFeePerGas": "0x7",
+        "transactions": [],
+        **fields,
+    }
+
+
+def receipt_answer(number: int, digest: str, block_hash: str | None = None) -> dict[str, Any]:
+    """A receipt without logs as a node sends it."""
+    return {
+        "transactionHash": digest,
+        "blockNumber": hex(number),
+        "blockHash": block_hash or f"0x{number:064x}",
+        "status": "0x1",
+        "gasUsed": "0x5208",
+        "effectiveGasPrice": "0x8",
+        "logs": [],
+    }
 
 
 class FaultyNode:

@@ -27,7 +27,7 @@ from treasurer.embedded.directory import DataFolder, lock_folder, open_data_fold
 from treasurer.embedded.postgres import PostgresServer, start_postgres
 from treasurer.embedded.processes import Children
 from treasurer.embedded.valkey import ValkeyServer, start_valkey
-from treasurer.kernel.transaction import transfer_calldata
+from treasurer.kernel.calldata import transfer_calldata
 
 GWEI = 10**9
 FAST_BLOCK_TIME_S = 0.1

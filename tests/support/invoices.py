@@ -10,8 +10,10 @@ from treasurer.db.jobs import JobQueue
 from treasurer.documents.limits import Limits
 from treasurer.documents.parsing import parse_document
 from treasurer.documents.reading import FieldValue, Finding, Outcome, Reading
+from treasurer.invoices.joining import Bounds
 from treasurer.invoices.model import Invoice
 from treasurer.invoices.service import InvoiceService
+from treasurer.kernel.ids import NewId
 from treasurer.kernel.organization import Principal
 from treasurer.notifications.service import Outbox
 
@@ -21,15 +23,20 @@ def invoice_service(
     clock: ManualClock,
     limits: Limits | None = None,
     outbox: Outbox | None = None,
+    *,
+    jobs: JobQueue | None = None,
+    new_id: NewId = uuid7,
+    bounds: Bounds | None = None,
 ) -> InvoiceService:
-    jobs = JobQueue()
+    jobs = jobs or JobQueue()
     return InvoiceService(
         database=database,
         jobs=jobs,
         outbox=outbox or Outbox(queue=jobs, clock=clock, new_id=uuid7),
         clock=clock,
-        new_id=uuid7,
+        new_id=new_id,
         limits=limits or Limits(),
+        bounds=bounds,
     )
 
 

@@ -141,8 +141,9 @@ async def queued_jobs(database: Database, organization: TestOrganization) -> lis
     async with database.claims() as connection:
         found = await connection.execute(
             text(
-                "SELECT args ->> 'notification_id' AS notification_id, scheduled_at"
-                " FROM procrastinate_jobs WHERE task_name = 'send_notification'"
+                "SELECT notification_id, scheduled_at FROM procrastinate_jobs,"
+                " jsonb_array_elements_text(args -> 'notification_ids') AS notification_id"
+                " WHERE task_name = 'send_notification'"
                 " AND args ->> 'organization_id' = :org ORDER BY procrastinate_jobs.id"
             ),
             {"org": str(organization.id)},

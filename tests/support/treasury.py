@@ -20,7 +20,6 @@ from signer.home import create_home
 from signer.keys import DEVELOPMENT_SCRYPT_N
 from signer.limits import Destination, Limits, TokenLimit
 from signer.settings import Home
-from tests.support.chain import development_profile
 from tests.support.embedded import JsonRpc, signed
 from tests.support.organization import TestOrganization, create_organization
 from tests.support.payees import WORLD
@@ -29,6 +28,9 @@ from treasurer.approvals.service import ApprovalService
 from treasurer.audit.service import AuditService
 from treasurer.bootstrap import utc_now
 from treasurer.chain.evm import EvmChain
+from treasurer.chain.fees import FeeCaps
+from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
+from treasurer.chain.pinning import TokenWatch
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
@@ -70,6 +72,9 @@ _INSERT_INVOICE = text("""
 """)
 
 
+_PACE = replace(Pace(), poll=timedelta(0), retry=timedelta(milliseconds=50))
+
+
 @dataclass
 class Treasury:
     """One organization with a funded wallet, three payees, the Norwick policy and its machinery."""
@@ -79,6 +84,7 @@ class Treasury:
     clock: Clock
     chain: EvmChain
     chain_url: str
+    profile: NetworkProfile
     rail: Rail
     wallet: Wallet
     payees: dict[str, Payee]
@@ -90,15 +96,14 @@ class Treasury:
     signer: SignerClient
     audit: AuditService
 
-    def context(self, *, failpoint: Failpoint = unarmed, lease_s: int = 20) -> SagaContext:
+    def context(self, *, failpoint: Failpoint = unarmed, pace: Pace | None = None) -> SagaContext:
         return SagaContext(
             database=self.database,
             chain=self.chain,
             rail=self.rail,
-            fees=FeePolicy(120_000, 100 * GWEI, 150 * GWEI),
-            pace=replace(
-                Pace(), lease_s=lease_s, poll=timedelta(0), retry=timedelta(milliseconds=50)
-            ),
+            tokens=TokenWatch(self.chain, self.profile, self.clock),
+            fees=FeePolicy(120_000, FeeCaps(100 * GWEI, 150 * GWEI)),
+            pace=pace or _PACE,
             clock=self.clock,
             new_id=uuid7,
             prices=DeclaredPar({"USDC": "USD"}, self.clock),
@@ -108,8 +113,8 @@ class Treasury:
             failpoint=failpoint,
         )
 
-    def pump(self, *, failpoint: Failpoint = unarmed, lease_s: int = 20) -> Pump:
-        return Pump(self.context(failpoint=failpoint, lease_s=lease_s), self.signer)
+    def pump(self, *, failpoint: Failpoint = unarmed, pace: Pace | None = None) -> Pump:
+        return Pump(self.context(failpoint=failpoint, pace=pace), self.signer)
 
     async def invoice(self, number: str, amount_minor: int, payee: str = "V-001") -> InvoiceId:
         """An invoice as intake leaves it: read, matched, submitted by the clerk."""
@@ -186,7 +191,7 @@ async def open_treasury(
         scrypt_n=DEVELOPMENT_SCRYPT_N,
     )
     organization = await create_organization(database, burn_minor=100_000_00)
-    profile = development_profile()
+    profile = load_profile(shipped_profile("development"), token_addresses={"USDC": token})
     rail = Rail(31337, "development", ETH, (RailToken(USDC, token, "USD"),), 7 * 24 * 3600)
     outbox = Outbox(queue=JobQueue(), clock=clock, new_id=uuid7)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
@@ -211,6 +216,7 @@ async def open_treasury(
                 clock=clock,
                 chain=chain,
                 chain_url=chain_url,
+                profile=profile,
                 rail=rail,
                 wallet=wallet,
                 payees=await _payees(database, organization, clock),

@@ -18,6 +18,7 @@ from treasurer.audit.model import (
     commitment,
     seal_hash,
 )
+from treasurer.db.pipeline import Executes
 from treasurer.kernel.audit_head import SignedHead
 from treasurer.kernel.ids import NewId, OrganizationId
 
@@ -106,7 +107,7 @@ class Head:
 
 
 async def append(
-    connection: AsyncConnection,
+    connection: Executes,
     organization_id: OrganizationId,
     events: Sequence[AuditEvent],
     *,

@@ -34,6 +34,14 @@ def data(answer: Json, *, length: int | None = None, pad: bool = False) -> bytes
     return decoded
 
 
+def word(answer: Json) -> bytes:
+    """A storage word; some nodes leave out its leading zeros."""
+    found = data(answer, pad=True)
+    if len(found) > 32:
+        raise ValueError(f"expected 32 bytes, got {len(found)}")
+    return found.rjust(32, b"\0")
+
+
 def block(answer: Json) -> BlockRef:
     """A block header."""
     fields = _object(answer)
@@ -42,6 +50,7 @@ def block(answer: Json) -> BlockRef:
         hash=data(fields["hash"], length=32),
         timestamp=quantity(fields["timestamp"]),
         base_fee_wei=quantity(fields["baseFeePerGas"]),
+        parent_hash=data(fields["parentHash"], length=32),
     )
 
 

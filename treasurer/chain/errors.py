@@ -5,9 +5,11 @@ names the phrases. What it does not name is unknown, not rejected.
 """
 
 from treasurer.chain.port import BroadcastOutcome
-from treasurer.kernel.errors import InvariantViolated, Permanent, Transient
+from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Permanent, Transient
 
 METHOD_NOT_FOUND = -32601
+"""JSON-RPC 2.0, section 5.1."""
+INVALID_PARAMS = -32602
 """JSON-RPC 2.0, section 5.1."""
 LIMIT_EXCEEDED = -32005
 """EIP-1474."""
@@ -28,10 +30,15 @@ class ChainUnreachable(Transient):
 
 
 class ChainRateLimited(Transient):
-    """HTTP 429 or EIP-1474's limit exceeded."""
+    """HTTP 429 or EIP-1474's limit exceeded; asked again after `retry_after_s` (RFC 9110, 10.2.3)."""
 
-    def __init__(self, method: str) -> None:
-        super().__init__("CHAIN_RATE_LIMITED", f"{method}: the node limits our rate; wait, retry")
+    def __init__(self, method: str, retry_after_s: int = 1) -> None:
+        super().__init__(
+            "CHAIN_RATE_LIMITED",
+            f"{method}: the node limits our rate; retry in {retry_after_s} s",
+            retry_after_s=retry_after_s,
+        )
+        self.retry_after_s = retry_after_s
 
 
 class ChainHttpError(Transient):
@@ -68,6 +75,32 @@ class RpcError(Transient):
         self.text = text
 
 
+class ProvidersTooFew(Transient):
+    """Fewer than two providers answer what two must agree on; nothing contradicts anything."""
+
+    def __init__(self, question: str, reason: str) -> None:
+        super().__init__(
+            "CHAIN_PROVIDERS_TOO_FEW",
+            f"{question}: two providers must agree and fewer answer ({reason}); it is asked again",
+        )
+
+
+class ProvidersDisagree(OutcomeUnknown):
+    """Two providers contradict each other about what is final, and no third decides.
+
+    Nothing irreversible may follow: wait, or quarantine what stands on it. Above the final block two may
+    differ for a moment; that is ChainReorganised.
+    """
+
+    def __init__(self, question: str, providers: str) -> None:
+        super().__init__(
+            "CHAIN_PROVIDERS_DISAGREE",
+            f"{question}: {providers} contradict each other; find out which of them lies or lags, and"
+            " take it out of RPC_URL",
+            providers=providers,
+        )
+
+
 class CallReverted(Permanent):
     """The call would revert: sending it would only burn gas."""
 
@@ -88,6 +121,17 @@ class NotAToken(Permanent):
 
 class NetworkMismatch(InvariantViolated):
     """The provider serves another network, or a pinned contract changed: nothing is signed."""
+
+
+class FinalityTagMissing(NetworkMismatch):
+    """The network's rule is the `finalized` tag and its node has none: nothing can be settled."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "FINALITY_TAG_MISSING",
+            "the node names no final block: ask the network's documentation after how many blocks one"
+            " is final, and write `finality: depth:N` in network.yaml",
+        )
 
 
 _OUTCOMES: tuple[tuple[BroadcastOutcome, tuple[str, ...]], ...] = (

@@ -4,17 +4,19 @@ Of web3 it uses the provider alone (`node.py`): everything that repeats goes in 
 are read into our own types, so that an amount or a hash that is not exact is no answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Self
 
 from eth_hash.auto import keccak
 
 from treasurer.chain import decoding
 from treasurer.chain.errors import (
+    INVALID_PARAMS,
     METHOD_NOT_FOUND,
     CallReverted,
     ChainBadAnswer,
     ChainReorganised,
+    FinalityTagMissing,
     NotAToken,
     RpcError,
     broadcast_outcome,
@@ -22,7 +24,10 @@ from treasurer.chain.errors import (
 from treasurer.chain.finality import Depth
 from treasurer.chain.json_rpc import Json, Result, RpcFailure, value
 from treasurer.chain.networks import NetworkProfile
+from treasurer.chain.pace import RequestPace
 from treasurer.chain.port import (
+    BalanceChange,
+    BlockEvidence,
     BlockRef,
     BlockSelector,
     BroadcastOutcome,
@@ -40,7 +45,10 @@ class EvmChain:
     def __init__(self, rpc_url: str, profile: NetworkProfile) -> None:
         self.profile = profile
         self._rpc = JsonRpc(
-            rpc_url, timeout_s=profile.rpc_timeout_s, batch_limit=profile.rpc_batch_limit
+            rpc_url,
+            timeout_s=profile.rpc_timeout_s,
+            batch_limit=profile.rpc_batch_limit,
+            pace=RequestPace(profile.rpc_calls_per_second),
         )
         self._has_block_receipts = True
         self._has_priority_fee = True
@@ -71,6 +79,8 @@ class EvmChain:
         try:
             tagged = await self._block("finalized")
         except RpcError as error:
+            if error.rpc_code == INVALID_PARAMS:
+                raise FinalityTagMissing() from error
             # geth answers with an error instead of null while nothing is final yet.
             if "not found" not in error.text.lower():
                 raise
@@ -80,9 +90,37 @@ class EvmChain:
     async def block(self, number: int) -> BlockRef | None:
         return await self._block(hex(number))
 
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        method = "eth_getBlockByNumber"
+        answer = await self._rpc.call(method, hex(number), False)
+        if answer is None:
+            return None
+        block = decoding.decode(method, decoding.block, answer)
+        _, hashes = decoding.decode(method, decoding.transaction_hashes, answer)
+        receipts = await self.receipts(number)
+        if receipts is None or any(receipt.block_hash != block.hash for receipt in receipts):
+            raise ChainReorganised(number)
+        if [receipt.transaction_hash for receipt in receipts] != hashes:
+            raise ChainBadAnswer(method, "the receipts are not those of the block's transactions")
+        balances: dict[tuple[str, str], BalanceChange] = {}
+        for token, owners in holders.items():
+            distinct = sorted(set(owners))
+            before = await self.token_balances(token, distinct, block.parent_hash)
+            after = await self.token_balances(token, distinct, block.hash)
+            for owner, old, new in zip(distinct, before, after, strict=True):
+                balances[token, owner] = BalanceChange(old, new)
+        return BlockEvidence(block, receipts, balances)
+
     async def code(self, address: str) -> bytes:
         answer = await self._rpc.call("eth_getCode", address, "latest")
         return decoding.decode("eth_getCode", decoding.data, answer)
+
+    async def storage(self, address: str, slot: bytes) -> bytes:
+        method = "eth_getStorageAt"
+        answer = await self._rpc.call(method, address, "0x" + slot.hex(), "latest")
+        return decoding.decode(method, decoding.word, answer)
 
     async def token_decimals(self, token: str) -> int:
         call: Json = {"to": token, "data": "0x" + DECIMALS_CALL.hex()}
@@ -98,7 +136,7 @@ class EvmChain:
     async def native_balances(
         self, addresses: Sequence[str], block: BlockSelector = "latest"
     ) -> list[int]:
-        calls = [(address, _selector(block)) for address in addresses]
+        calls: list[tuple[Json, ...]] = [(address, _selector(block)) for address in addresses]
         answers = await self._rpc.batch("eth_getBalance", calls)
         return [
             decoding.decode("eth_getBalance", decoding.quantity, value("eth_getBalance", answer))
@@ -203,7 +241,9 @@ class EvmChain:
         return tuple(receipt for receipt in found if receipt is not None)
 
 
-def _selector(block: BlockSelector) -> str:
+def _selector(block: BlockSelector) -> Json:
+    if isinstance(block, bytes):
+        return {"blockHash": "0x" + block.hex(), "requireCanonical": True}
     return block if isinstance(block, str) else hex(block)
 
 

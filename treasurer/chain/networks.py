@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from treasurer.chain.finality import FinalityRule, parse_finality
+from treasurer.chain.proxies import Implementation
 from treasurer.kernel.errors import InvalidInput, NotFound
 from treasurer.kernel.money import Asset
 from treasurer.kernel.order import require_address
@@ -21,12 +22,16 @@ SHIPPED = ("development", "soneium-minato")
 
 @dataclass(frozen=True, slots=True)
 class PinnedToken:
-    """A token by its one true address, lower-case. `code_hash` is keccak256 of its run-time code."""
+    """A token by its one true address, lower-case. `code_hash` is keccak256 of its run-time code.
+
+    `implementation` is what it runs if it is a proxy; None says that it is none.
+    """
 
     symbol: str
     address: str
     decimals: int
     code_hash: bytes | None
+    implementation: Implementation | None
     peg: str
     """The currency for which its issuer redeems it at par."""
 
@@ -48,6 +53,8 @@ class NetworkProfile:
     default_priority_fee_wei: int
     rpc_batch_limit: int
     rpc_timeout_s: int
+    rpc_calls_per_second: int | None
+    """What one provider is asked at most; None where the operator knows of no limit."""
     tokens: tuple[PinnedToken, ...]
 
     def token(self, address: str) -> PinnedToken | None:
@@ -55,6 +62,7 @@ class NetworkProfile:
         return next((token for token in self.tokens if token.address == address), None)
 
 
+_Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 _Hash = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$")]
 
 
@@ -67,11 +75,17 @@ class _NativeDocument(_Document):
     decimals: StrictInt
 
 
+class _ImplementationDocument(_Document):
+    address: _Address
+    code_hash: _Hash
+
+
 class _TokenDocument(_Document):
     symbol: StrictStr
     decimals: StrictInt = Field(ge=0, le=18)
-    address: Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")] | None = None
+    address: _Address | None = None
     code_hash: _Hash | None = None
+    implementation: _ImplementationDocument | None = None
     peg: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
@@ -85,6 +99,7 @@ class _ProfileDocument(_Document):
     default_priority_fee_wei: StrictInt = Field(ge=0)
     rpc_batch_limit: StrictInt = Field(gt=0, le=1_000)
     rpc_timeout_s: StrictInt = Field(gt=0)
+    rpc_calls_per_second: StrictInt | None = Field(default=None, gt=0)
     tokens: tuple[_TokenDocument, ...]
 
 
@@ -124,6 +139,7 @@ def load_profile(text: str, *, token_addresses: Mapping[str, str] | None = None)
         default_priority_fee_wei=document.default_priority_fee_wei,
         rpc_batch_limit=document.rpc_batch_limit,
         rpc_timeout_s=document.rpc_timeout_s,
+        rpc_calls_per_second=document.rpc_calls_per_second,
         tokens=tuple(_token(token, given.get(token.symbol)) for token in document.tokens),
     )
 
@@ -159,8 +175,15 @@ def _token(document: _TokenDocument, given: str | None) -> PinnedToken:
         require_address(address),
         document.decimals,
         _hash(document.code_hash),
+        _implementation(document.implementation),
         document.peg,
     )
+
+
+def _implementation(document: _ImplementationDocument | None) -> Implementation | None:
+    if document is None:
+        return None
+    return Implementation(document.address.lower(), bytes.fromhex(document.code_hash[2:]))
 
 
 def _hash(text: str | None) -> bytes | None:

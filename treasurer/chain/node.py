@@ -25,6 +25,7 @@ from treasurer.chain.errors import (
     ChainUnreachable,
 )
 from treasurer.chain.json_rpc import Json, is_error_answer
+from treasurer.chain.pace import retry_after_s
 from treasurer.kernel.errors import Transient
 
 _CONCURRENT_REQUESTS = 8
@@ -45,9 +46,10 @@ class Answer:
 
 
 class _UnexpectedStatus(Exception):
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, retry_after: str) -> None:
         self.status = status
         self.body = body
+        self.retry_after = retry_after
 
 
 class Node:
@@ -133,12 +135,14 @@ class Node:
 
 async def _require_ok(response: ClientResponse) -> None:
     if response.status != HTTPStatus.OK:
-        raise _UnexpectedStatus(response.status, await response.read())
+        raise _UnexpectedStatus(
+            response.status, await response.read(), response.headers.get("Retry-After", "")
+        )
 
 
 def _status_answer(method: str, ids: range, error: _UnexpectedStatus) -> Answer | Transient:
     if error.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return ChainRateLimited(method)
+        return ChainRateLimited(method, retry_after_s(error.retry_after))
     try:
         content: Json = orjson.loads(error.body)
     except orjson.JSONDecodeError:

@@ -4,15 +4,17 @@ Times out, rate limits and server errors of a write are `BroadcastOutcome.UNKNOW
 only the chain says what happened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, Self, TypeAlias
 
 from treasurer.kernel.transaction import UnsignedTransaction
 
-BlockSelector: TypeAlias = int | Literal["latest"]
-"""A block number, or the provider's latest block."""
+BlockSelector: TypeAlias = int | bytes | Literal["latest", "pending"]
+"""A block number; the hash of a canonical block (EIP-1898); the provider's latest block; or that with
+what waits in the provider's pool.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class BlockRef:
     hash: bytes
     timestamp: int
     base_fee_wei: int
+    parent_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,26 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceChange:
+    """What a holder had of a token at a block's parent and at the block, base units."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockEvidence:
+    """What one block did, all of it read at the same block hash.
+
+    `receipts` are those of all its transactions, in order; `balances` is by (token, holder).
+    """
+
+    block: BlockRef
+    receipts: tuple[Receipt, ...]
+    balances: Mapping[tuple[str, str], BalanceChange]
+
+
+@dataclass(frozen=True, slots=True)
 class FeeQuote:
     """The latest block's base fee and a usual tip, wei a unit of gas (EIP-1559)."""
 
@@ -74,7 +97,14 @@ class BroadcastOutcome(StrEnum):
 
 
 class Chain(Protocol):
-    """One network through one provider. Reads raise Transient; `broadcast` never raises."""
+    """One network. Reads raise Transient; `broadcast` and `broadcast_many` never raise.
+
+    Over several providers, what an irreversible step stands on is answered only when two agree:
+    `finalized`, `evidence`, `receipts`, nonces and balances at a block; and so are a token's `code`,
+    `storage` and `token_decimals`, on which a signature depends. They raise ProvidersDisagree when two
+    contradict each other, and Transient while fewer than two answer. All else is a hint, asked of one
+    provider after the other.
+    """
 
     async def chain_id(self) -> int:
         """What the provider says it is connected to, asked anew each time."""
@@ -91,8 +121,16 @@ class Chain(Protocol):
     async def block(self, number: int) -> BlockRef | None:
         """The canonical block at `number`, None above the head."""
 
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        """Block `number` with what `holders`, by token, gained or lost in it; None above the head."""
+
     async def code(self, address: str) -> bytes:
         """Run-time code, empty for an address without any."""
+
+    async def storage(self, address: str, slot: bytes) -> bytes:
+        """The 32 bytes that a contract keeps in `slot`; zeros where it keeps nothing."""
 
     async def token_decimals(self, token: str) -> int:
         """ERC-20 `decimals()`. Raises Permanent if the address does not answer like a token."""
@@ -117,7 +155,10 @@ class Chain(Protocol):
         """Send many in order; answers in the same order."""
 
     async def receipts(self, block_number: int) -> tuple[Receipt, ...] | None:
-        """All receipts of one block, all of the same block hash; None above the head."""
+        """All receipts of one block, all of the same block hash; None above the head.
+
+        An empty block names no hash: what must be tied to a block asks for `evidence`.
+        """
 
     async def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """None if the transaction is not mined as far as this provider knows, which proves nothing."""
@@ -130,3 +171,16 @@ class Chain(Protocol):
 
     async def estimate_gas(self, transaction: UnsignedTransaction) -> int:
         """Units of gas. Raises Permanent if the call would revert."""
+
+
+class OpenChain(Chain, Protocol):
+    """A chain with connections to give back."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+
+    async def __aenter__(self) -> Self:
+        """The chain itself."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""

@@ -7,7 +7,9 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from treasurer.chain.json_rpc import Json, Result, results, value
+from treasurer.chain.errors import LIMIT_EXCEEDED, ChainRateLimited
+from treasurer.chain.json_rpc import Json, Result, RpcFailure, results, value
+from treasurer.chain.pace import RequestPace
 from treasurer.kernel.errors import Transient
 
 _RECURSION_LIMIT = 1_000
@@ -16,15 +18,18 @@ from a node or a model, would then end the worker by a segmentation fault instea
 
 
 class JsonRpc:
-    """A node, asked in batches of at most `batch_limit` calls. Built within a running loop."""
+    """A node, asked in batches of at most `batch_limit` calls at the given pace. Built within a running
+    loop.
+    """
 
-    def __init__(self, url: str, *, timeout_s: float, batch_limit: int) -> None:
+    def __init__(self, url: str, *, timeout_s: float, batch_limit: int, pace: RequestPace) -> None:
         # Here and not above, so that only a process that talks to a chain imports web3.
         from treasurer.chain.node import Node
 
         sys.setrecursionlimit(_RECURSION_LIMIT)
         self._node = Node(url, timeout_s=timeout_s)
         self._batch_limit = batch_limit
+        self._pace = pace
 
     async def close(self) -> None:
         """Close the connections."""
@@ -52,7 +57,15 @@ class JsonRpc:
         return answered
 
     async def _chunk(self, method: str, calls: Sequence[Sequence[Json]]) -> list[Result]:
+        if (closed_s := self._pace.closed_s()) > 0:
+            return [ChainRateLimited(method, closed_s)] * len(calls)
+        await asyncio.sleep(self._pace.take(len(calls)) / 1e9)
         answer = await self._node.exchange(method, calls)
         if isinstance(answer, Transient):
+            if isinstance(answer, ChainRateLimited):
+                self._pace.close_for(answer.retry_after_s)
             return [answer] * len(calls)
-        return results(method, answer.ids, answer.content)
+        answered = results(method, answer.ids, answer.content)
+        if any(isinstance(one, RpcFailure) and one.code == LIMIT_EXCEEDED for one in answered):
+            self._pace.close_for(1)
+        return answered

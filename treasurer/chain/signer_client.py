@@ -14,21 +14,19 @@ from typing import Any
 from treasurer.kernel.audit_head import AuditHead, SignedHead
 from treasurer.kernel.errors import InvalidInput, NotPermitted, Transient
 from treasurer.kernel.ids import OrganizationId
+from treasurer.kernel.signing import (
+    SignAllowance,
+    SignCancel,
+    SignPayment,
+    SignRequest,
+    SignTopUp,
+)
 from treasurer.kernel.transaction import FeeTerms
 
 _MAX_FRAME_BYTES = 4 * 1024 * 1024
 _MAX_REQUESTS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class SignRequest:
-    """Sign the canonical `order` bytes from `sender` in slot `nonce`, as attempt 1, 2, …"""
-
-    order: bytes
-    sender: str
-    nonce: int
-    attempt: int
-    fees: FeeTerms
+_OTHER_FIELDS_BYTES = 4_096
+"""More than all but the orders of a batch takes in a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,17 @@ class SignedAttempt:
     raw: bytes
     transaction_hash: bytes
     call_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAttempt:
+    """What the journal holds of a slot. `kind` is payment, cancel, allowance or top_up."""
+
+    number: int
+    kind: str
+    order_digests: tuple[bytes, ...]
+    fees: FeeTerms
+    signed: SignedAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +95,25 @@ class SignerClient:
         self._turn = asyncio.Lock()
 
     async def sign(self, requests: Sequence[SignRequest]) -> list[SignedAttempt | SignerRefusal]:
-        """Answers in the order of `requests`; one round trip and one fsync for 256 of them.
+        """Answers in the order of `requests`; one round trip and one fsync for a full frame of them.
 
         Raises Transient `SIGNER_UNAVAILABLE`; asking again for the same is always safe.
         """
         answers: list[SignedAttempt | SignerRefusal] = []
-        for start in range(0, len(requests), _MAX_REQUESTS):
-            batch = requests[start : start + _MAX_REQUESTS]
-            reply = await self._ask({"kind": "sign", "requests": [_fields(one) for one in batch]})
+        for batch in _frames([_fields(request) for request in requests]):
+            reply = await self._ask({"kind": "sign", "requests": batch})
             entries = [_answer(entry) for entry in reply["answers"]]
             if len(entries) != len(batch):
                 raise Transient("SIGNER_BAD_ANSWER", "the signer left requests unanswered; retry")
             answers += entries
         return answers
+
+    async def slot(self, chain_id: int, wallet: str, nonce: int) -> list[RecordedAttempt]:
+        """Every attempt that was signed for a slot, oldest first: what a crash may have lost."""
+        reply = await self._ask(
+            {"kind": "slot", "chain_id": chain_id, "wallet": wallet, "nonce": nonce}
+        )
+        return [_recorded(entry) for entry in reply["attempts"]]
 
     async def status(self) -> SignerStatus:
         """What the signer would do now. Raises Transient `SIGNER_UNAVAILABLE`."""
@@ -193,10 +208,22 @@ def _unavailable(error: Exception) -> Transient:
     return Transient("SIGNER_UNAVAILABLE", f"no answer from the signer ({error}); is it running?")
 
 
+def _frames(entries: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Split into frames that the signer takes: by number, and by size, since batches are long."""
+    frames: list[list[dict[str, Any]]] = []
+    size = 0
+    for entry in entries:
+        length = sum(len(order) for order in entry.get("orders", ())) + _OTHER_FIELDS_BYTES
+        if not frames or len(frames[-1]) == _MAX_REQUESTS or size + length > _MAX_FRAME_BYTES:
+            frames.append([])
+            size = 0
+        frames[-1].append(entry)
+        size += length
+    return frames
+
+
 def _fields(request: SignRequest) -> dict[str, Any]:
-    return {
-        "order": request.order.hex(),
-        "sender": request.sender,
+    slot: dict[str, Any] = {
         "nonce": request.nonce,
         "attempt": request.attempt,
         "fees": {
@@ -205,6 +232,26 @@ def _fields(request: SignRequest) -> dict[str, Any]:
             "max_priority_fee_per_gas_wei": request.fees.max_priority_fee_per_gas_wei,
         },
     }
+    match request:
+        case SignPayment():
+            return {
+                "kind": "payment",
+                "orders": [order.hex() for order in request.orders],
+                "disperse": request.disperse,
+                "sender": request.sender,
+                **slot,
+            }
+        case SignCancel():
+            return {
+                "kind": "cancel",
+                "chain_id": request.chain_id,
+                "sender": request.sender,
+                **slot,
+            }
+        case SignAllowance():
+            return {"kind": "allowance", "order": request.order.hex(), **slot}
+        case SignTopUp():
+            return {"kind": "top_up", "order": request.order.hex(), **slot}
 
 
 def _answer(entry: dict[str, str]) -> SignedAttempt | SignerRefusal:
@@ -214,6 +261,24 @@ def _answer(entry: dict[str, str]) -> SignedAttempt | SignerRefusal:
         raw=bytes.fromhex(entry["raw"]),
         transaction_hash=bytes.fromhex(entry["transaction_hash"]),
         call_digest=bytes.fromhex(entry["call_digest"]),
+    )
+
+
+def _recorded(entry: dict[str, Any]) -> RecordedAttempt:
+    return RecordedAttempt(
+        number=entry["attempt"],
+        kind=entry["kind"],
+        order_digests=tuple(bytes.fromhex(digest) for digest in entry["order_digests"]),
+        fees=FeeTerms(
+            entry["gas_limit"],
+            entry["max_fee_per_gas_wei"],
+            entry["max_priority_fee_per_gas_wei"],
+        ),
+        signed=SignedAttempt(
+            raw=bytes.fromhex(entry["raw"]),
+            transaction_hash=bytes.fromhex(entry["transaction_hash"]),
+            call_digest=bytes.fromhex(entry["call_digest"]),
+        ),
     )
 
 

@@ -1,7 +1,10 @@
 """Owns asking node and signer whether they answer, agree with what is pinned, and are kept apart."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import urlsplit
 
 from signer.limits import DEVELOPMENT_CHAIN_ID
 from treasurer.chain.networks import NetworkProfile
@@ -20,28 +23,58 @@ async def look_at_chain(
     subject, where = "chain", where_from(given.rpc_url, "development chain", "RPC_URL")
     if found.rpc_url is None:
         return [bad(subject, NOT_RUNNING)]
-    url = found.rpc_url.get_secret_value()
+    urls = found.rpc_urls
+    places = [
+        f"{where}, provider {place}" if len(urls) > 1 else where
+        for place in range(1, len(urls) + 1)
+    ]
+    each = await asyncio.gather(
+        *(
+            looked_at(subject, place, partial(_provider, url, place, network))
+            for url, place in zip(urls, places, strict=True)
+        )
+    )
+    return [
+        *(finding for findings in each for finding in findings),
+        *providers_finding(urls, network),
+    ]
 
-    async def look() -> Sequence[Finding]:
-        from treasurer.chain.evm import EvmChain
-        from treasurer.chain.pinning import verify_network
 
-        async with EvmChain(url, network) as chain:
-            contradictions = await verify_network(chain, network)
-            if contradictions:
-                return [bad(subject, f"{where}: {entry.message}") for entry in contradictions]
-            head = await chain.head()
-        names = ", ".join(token.symbol for token in network.tokens)
+async def _provider(url: str, where: str, network: NetworkProfile) -> Sequence[Finding]:
+    from treasurer.chain.evm import EvmChain
+    from treasurer.chain.pinning import verify_network
+
+    async with EvmChain(url, network) as chain:
+        contradictions = await verify_network(chain, network)
+        if contradictions:
+            return [bad("chain", f"{where}: {entry.message}") for entry in contradictions]
+        head = await chain.head()
+    names = ", ".join(token.symbol for token in network.tokens)
+    return [
+        good(
+            "chain",
+            f"{where}, answers at block {head.number} of {network.name};"
+            f" chain id, genesis and {names} are as pinned",
+        ),
+        clock_finding(network, head.timestamp, datetime.now(UTC)),
+    ]
+
+
+def providers_finding(urls: Sequence[str], network: NetworkProfile) -> list[Finding]:
+    """Whether anything that one provider says is held against another's word."""
+    if len(urls) == 1:
+        if network.chain_id == DEVELOPMENT_CHAIN_ID:
+            return []
         return [
-            good(
-                subject,
-                f"{where}, answers at block {head.number} of {network.name};"
-                f" chain id, genesis and {names} are as pinned",
-            ),
-            clock_finding(network, head.timestamp, datetime.now(UTC)),
+            note(
+                "providers",
+                "one provider: nothing it says is cross-checked; add another to RPC_URL",
+            )
         ]
-
-    return await looked_at(subject, where, look)
+    hosts = {urlsplit(url).hostname for url in urls}
+    if len(hosts) == 1:
+        return [note("providers", "all of RPC_URL is one host: its voices are hardly independent")]
+    return [good("providers", f"{len(urls)}; irreversible steps wait for two that agree")]
 
 
 def clock_finding(network: NetworkProfile, head_s: int, now: datetime) -> Finding:

@@ -13,7 +13,7 @@ from policy.facts import facts_from_json
 from policy.policy_set import parse_policy_set
 from policy.request import request_from_json
 from treasurer.bootstrap import Core, open_chain, open_core, open_reconciliation
-from treasurer.chain.evm import EvmChain
+from treasurer.chain.port import Chain
 from treasurer.chain.tokens import decode_transfers
 from treasurer.cli.demo import Report
 from treasurer.cli.demonstration import CFO
@@ -51,7 +51,7 @@ async def check_world(settings: Settings, report: Report) -> None:
         await core.close()
 
 
-async def _check_chain(core: Core, chain: EvmChain, cfo: Principal, report: Report) -> None:
+async def _check_chain(core: Core, chain: Chain, cfo: Principal, report: Report) -> None:
     payments = await core.payments.page(cfo, most=100)
     settled = [payment for payment in payments if payment.state is PaymentState.SETTLED]
     (token,) = core.rail.tokens
@@ -77,7 +77,7 @@ async def _check_chain(core: Core, chain: EvmChain, cfo: Principal, report: Repo
     report.checks["ledger_equals_chain"] = (int(posted), int(held)) == (on_chain, 0)
 
 
-async def _paid_once(chain: EvmChain, payment: Payment, token: str) -> bool:
+async def _paid_once(chain: Chain, payment: Payment, token: str) -> bool:
     assert payment.transaction_hash is not None
     receipt = await chain.receipt(payment.transaction_hash)
     if receipt is None or not receipt.succeeded:
@@ -88,7 +88,7 @@ async def _paid_once(chain: EvmChain, payment: Payment, token: str) -> bool:
     ]
 
 
-async def _sender(chain: EvmChain, payment: Payment, token: str) -> str:
+async def _sender(chain: Chain, payment: Payment, token: str) -> str:
     assert payment.transaction_hash is not None
     receipt = await chain.receipt(payment.transaction_hash)
     assert receipt is not None

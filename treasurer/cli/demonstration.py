@@ -61,9 +61,8 @@ class Norwick:
 
 def prepare_network(settings: Settings) -> None:
     """Deploy and mint the test token, pin it in network.yaml, and make the signer's folder."""
-    assert settings.rpc_url is not None
     wallet = development_account(0)
-    token = deploy_test_usd(settings.rpc_url.get_secret_value(), mint_to=wallet.address.lower())
+    token = deploy_test_usd(settings.rpc_urls[0], mint_to=wallet.address.lower())
     home = settings.home
     if not home.network.exists():
         write_network(settings, pinned(shipped_profile("development"), {"USDC": token}))

@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from treasurer.bootstrap import Core, open_core
-from treasurer.chain.evm import EvmChain
+from treasurer.bootstrap import Core, open_chain, open_core
+from treasurer.chain.connect import open_network
+from treasurer.chain.networks import load_profile
 from treasurer.chain.pinning import require_network
+from treasurer.chain.proxies import observe
 from treasurer.cli.answers import Answers, Person
 from treasurer.cli.installation import Installation
-from treasurer.cli.network_file import write_network
+from treasurer.cli.network_file import pinned_as_observed, write_network
 from treasurer.cli.own_organization import remember_organization
 from treasurer.cli.signer_folder import make_signer_folder, wallet_to_use
 from treasurer.identity.model import User
@@ -50,14 +52,14 @@ def found(
 ) -> Founded:
     """Set the installation up: network, keys, organization, people, policy, wallet, payees."""
     settings = installation.settings
-    if settings.rpc_url is None:
+    if not settings.rpc_urls:
         raise InvalidInput("RPC_URL_MISSING", f"set RPC_URL to a node of {answers.network.name}")
     wallet = wallet_to_use(settings, answers)
     if answers.on_development_chain:
-        _furnish(settings.rpc_url.get_secret_value(), answers, wallet)
-    nonce = asyncio.run(_look_at_chain(settings, answers, wallet))
+        _furnish(settings.rpc_urls[0], answers, wallet)
+    nonce, network_text = asyncio.run(_look_at_chain(settings, answers, wallet))
     say(f"the node serves {answers.network.name} and its tokens are as pinned")
-    write_network(settings, answers.network_text)
+    write_network(settings, network_text)
     if answers.key is not None:
         make_signer_folder(settings, answers, wallet, nonce)
         say(f"the key of {wallet} is encrypted in {settings.home.signer / 'keys'}")
@@ -79,19 +81,25 @@ def _furnish(rpc_url: str, answers: Answers, wallet: str) -> None:
     give_gas(rpc_url, to=wallet)
 
 
-async def _look_at_chain(settings: Settings, answers: Answers, wallet: str) -> int:
-    """The wallet's next nonce, once the node has proved to be the right one."""
-    assert settings.rpc_url is not None
-    async with EvmChain(settings.rpc_url.get_secret_value(), answers.network) as chain:
-        await require_network(chain, answers.network)
-        return await chain.nonce(wallet)
+async def _look_at_chain(settings: Settings, answers: Answers, wallet: str) -> tuple[int, str]:
+    """The wallet's next nonce and the profile with its tokens' code pinned, once the node has proved to
+    be the right one.
+    """
+    async with open_network(settings.rpc_urls, answers.network) as chain:
+        right = await chain.chain_id() == answers.network.chain_id
+        observed = {
+            token.symbol: await observe(chain, token.address) if right else None
+            for token in answers.network.tokens
+        }
+        text = pinned_as_observed(answers.network_text, observed)
+        await require_network(chain, load_profile(text))
+        return await chain.nonce(wallet), text
 
 
 async def _nothing_of(settings: Settings, answers: Answers, wallet: str) -> list[str]:
     """Symbols of which the wallet holds nothing."""
-    assert settings.rpc_url is not None
     network = answers.network
-    async with EvmChain(settings.rpc_url.get_secret_value(), network) as chain:
+    async with open_network(settings.rpc_urls, network) as chain:
         (native_wei,) = await chain.native_balances([wallet])
         held = {network.native.symbol: native_wei}
         for token in network.tokens:
@@ -175,8 +183,7 @@ async def _enrol_wallet(core: Core, administrator: User, wallet: str, label: str
         known = await wallets.active(connection, organization_id, core.rail.chain_id)
     if wallet in {entry.address for entry in known}:
         return
-    assert core.settings.rpc_url is not None
-    async with EvmChain(core.settings.rpc_url.get_secret_value(), core.network) as chain:
+    async with open_chain(core) as chain:
         enrolment = WalletEnrolment(
             database=core.database,
             chain=chain,

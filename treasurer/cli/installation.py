@@ -52,9 +52,9 @@ class Installation:
         environment = outer_environment(without=_OURS)
         if passphrase is not None:
             environment[PASSPHRASE] = passphrase
-        if self.settings.rpc_url is not None:
-            url = self.settings.rpc_url.get_secret_value()
-            environment.setdefault(RPC_URLS, f"{network.chain_id}={url}")
+        if self.settings.rpc_urls:
+            first = self.settings.rpc_urls[0]
+            environment.setdefault(RPC_URLS, f"{network.chain_id}={first}")
         # What a killed one left would be taken for this one's.
         (self.settings.home.signer / "signer.sock").unlink(missing_ok=True)
         arguments = ("signer", "--home", str(self.settings.home.signer))

@@ -16,4 +16,6 @@ def loading() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        # A request makes thousands of objects and hardly a cycle: look for those now and then.
+        gc.set_threshold(50_000, 20, 20)
         gc.enable()

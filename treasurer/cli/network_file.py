@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from treasurer.chain.networks import SHIPPED, load_profile, shipped_profile
+from treasurer.chain.proxies import Observed
 from treasurer.kernel.errors import Conflict, NotFound
 from treasurer.settings import Settings
 
@@ -32,6 +33,24 @@ def pinned(text: str, addresses: Mapping[str, str]) -> str:
     profile = yaml.safe_load(text)
     for entry in profile["tokens"]:
         entry["address"] = entry.get("address") or addresses[entry["symbol"]]
+    return yaml.safe_dump(profile, sort_keys=False)
+
+
+def pinned_as_observed(text: str, observed: Mapping[str, Observed | None]) -> str:
+    """The profile's YAML with the code that stands at each token's address (by symbol) pinned, where
+    whoever wrote it left that open. Where nothing stands nothing is pinned.
+    """
+    profile = yaml.safe_load(text)
+    for entry in profile["tokens"]:
+        seen = observed[entry["symbol"]]
+        if seen is None:
+            continue
+        entry["code_hash"] = entry.get("code_hash") or f"0x{seen.code_hash.hex()}"
+        if seen.implementation is not None and not entry.get("implementation"):
+            entry["implementation"] = {
+                "address": seen.implementation.address,
+                "code_hash": f"0x{seen.implementation.code_hash.hex()}",
+            }
     return yaml.safe_dump(profile, sort_keys=False)
 
 

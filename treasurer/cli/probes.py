@@ -1,5 +1,6 @@
 """Owns looking at each component for readiness. Must never change what it looks at."""
 
+import asyncio
 from collections.abc import Mapping
 
 from sqlalchemy import text
@@ -39,18 +40,24 @@ async def _chain(core: Core) -> ComponentHealth:
     # The provider is asked in the protocol's own words: the API process loads no chain library.
     import httpx
 
-    if core.settings.rpc_url is None:
+    urls, expected = core.settings.rpc_urls, core.network.chain_id
+    if not urls:
         return ComponentHealth(Health.DOWN, "RPC_URL is not set")
+    request = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
     async with httpx.AsyncClient(timeout=2) as client:
-        answer = await client.post(
-            core.settings.rpc_url.get_secret_value(),
-            json={"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []},
+        answers = await asyncio.gather(
+            *(client.post(url, json=request) for url in urls), return_exceptions=True
         )
-    chain_id = int(answer.json()["result"], 16)
-    if chain_id != core.network.chain_id:
-        return ComponentHealth(
-            Health.DOWN, f"the node serves chain {chain_id}, not {core.network.chain_id}"
-        )
+    served = [
+        int(answer.json()["result"], 16) for answer in answers if isinstance(answer, httpx.Response)
+    ]
+    others = [chain_id for chain_id in served if chain_id != expected]
+    if others:
+        return ComponentHealth(Health.DOWN, f"a node serves chain {others[0]}, not {expected}")
+    if not served:
+        return ComponentHealth(Health.DOWN, "no node answers")
+    if len(served) < len(urls):
+        return ComponentHealth(Health.DEGRADED, f"{len(served)} of {len(urls)} nodes answer")
     return ComponentHealth(Health.HEALTHY)
 
 

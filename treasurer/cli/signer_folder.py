@@ -5,7 +5,8 @@ Must never replace one that stands: its journal says what was signed.
 
 from signer.home import create_home
 from signer.keys import secret_address
-from signer.limits import Destination, Limits, TokenLimit, parse_limits
+from signer.limits import Destination, Limits, TokenLimit
+from signer.limits_file import parse_limits
 from signer.settings import Home
 from treasurer.bootstrap import WEI_PER_GWEI
 from treasurer.cli.answers import Answers
@@ -46,7 +47,8 @@ def make_signer_folder(settings: Settings, answers: Answers, wallet: str, nonce:
     limits = Limits(
         chain_ids=(network.chain_id,),
         wallets=(wallet,),
-        max_fee_per_gas_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+        max_fee_per_gas_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
+        cancel_max_fee_per_gas_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
         max_gas_limit=settings.gas_limit,
         tokens=tuple(
             TokenLimit(

@@ -9,7 +9,8 @@ from datetime import datetime
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from treasurer.db.pipeline import Executes
 
 _DEFER = text("""
     SELECT cardinality(procrastinate_defer_jobs_v1(ARRAY(
@@ -18,7 +19,7 @@ _DEFER = text("""
         FROM unnest(CAST(:arguments AS jsonb[])) AS a (args))))
 """)
 
-JobArgument = str | int | bool | None
+JobArgument = str | int | bool | Sequence[str] | None
 
 
 class JobQueue:
@@ -26,7 +27,7 @@ class JobQueue:
 
     async def defer(
         self,
-        connection: AsyncConnection,
+        connection: Executes,
         name: str,
         *,
         schedule_at: datetime | None = None,
@@ -37,7 +38,7 @@ class JobQueue:
 
     async def defer_many(
         self,
-        connection: AsyncConnection,
+        connection: Executes,
         name: str,
         arguments: Sequence[Mapping[str, JobArgument]],
     ) -> None:
@@ -47,7 +48,7 @@ class JobQueue:
 
     async def _put(
         self,
-        connection: AsyncConnection,
+        connection: Executes,
         name: str,
         arguments: Sequence[Mapping[str, JobArgument]],
         schedule_at: datetime | None,

@@ -6,6 +6,7 @@ Must never parse a stranger's bytes in this process, nor give a child our enviro
 import contextlib
 import hashlib
 import json
+import math
 import os
 import select
 import signal
@@ -157,7 +158,7 @@ class _Child:
         size = int.from_bytes(length) if length else 0
         body = self._receive(size, deadline) if 0 < size <= _ANSWER_BYTES else None
         if body is None:
-            return self._ended(str(head["sha256"]), late=time.monotonic() >= deadline)
+            return self._ended(str(head["sha256"]), deadline)
         reading = unpacked(body)
         # After these answers the child leaves by itself.
         self._broken = reading.has("READER_FAILED") or reading.has("READING_OUT_OF_MEMORY")
@@ -176,12 +177,18 @@ class _Child:
             self._process.kill()
             self._process.wait()
 
-    def _ended(self, sha256: str, *, late: bool) -> Reading:
+    def _ended(self, sha256: str, deadline: float) -> Reading:
         """What to say of a document whose child gave no answer."""
         self._broken = True
-        if late:
+        late = False
+        try:
+            code = self._process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            # Asked of the process, not of the clock: a poll may return just before the deadline, and
+            # a child that still runs then would be waited for without end.
+            late = True
             self._process.kill()
-        code = self._process.wait()
+            code = self._process.wait()
         if late or code == -signal.SIGXCPU:
             return refusal(
                 "READING_TIMED_OUT",
@@ -220,5 +227,5 @@ def _wait(descriptor: int, event: int, deadline: float) -> bool:
     """Whether the descriptor became ready (or its other end closed) in time."""
     poll = select.poll()
     poll.register(descriptor, event)
-    remaining_ms = int((deadline - time.monotonic()) * 1000)
+    remaining_ms = math.ceil((deadline - time.monotonic()) * 1000)
     return remaining_ms > 0 and bool(poll.poll(remaining_ms))

@@ -136,11 +136,14 @@ class IdentityService:
         known = self._verified.find(token, use)
         if known:
             return known.principal
-        claims = self._signer.verify(token, use)
-        async with self._database.unit(claims.organization_id) as connection:
-            user = await self._session_user(connection, claims)
-        self._verified.remember(token, Verified(claims, user.principal))
-        return user.principal
+
+        async def verify() -> Verified:
+            claims = self._signer.verify(token, use)
+            async with self._database.unit(claims.organization_id) as connection:
+                user = await self._session_user(connection, claims)
+            return Verified(claims, user.principal)
+
+        return (await self._verified.look_up(token, use, verify)).principal
 
     async def profile(self, principal: Principal) -> User:
         """The principal's own user."""

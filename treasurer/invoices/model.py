@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from treasurer.documents.reading import Severity
-from treasurer.kernel.errors import InvariantViolated
+from treasurer.kernel.errors import InvariantViolated, NotFound
 from treasurer.kernel.ids import InvoiceId, PayeeId, UserId
 from treasurer.kernel.money import Asset
 
@@ -104,3 +104,8 @@ class InvoiceDocument:
     media_type: str
     filename: str | None
     sha256: bytes
+
+
+def not_found() -> NotFound:
+    """The error for an id that is not among the organization's invoices."""
+    return NotFound("INVOICE_NOT_FOUND", "no invoice of that id is here")

@@ -11,14 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
-from treasurer.db.engine import Database
+from treasurer.db.engine import Database, is_unreachable
 from treasurer.db.jobs import JobQueue
 from treasurer.documents.limits import Limits
-from treasurer.documents.reading import Reading, Severity
+from treasurer.documents.reading import Reading
 from treasurer.identity import idempotency as keys
 from treasurer.invoices import store
 from treasurer.invoices.assessment import Assessment, proposal_digest
-from treasurer.invoices.duplicates import DOCUMENT_SEEN_BEFORE, EXACT
+from treasurer.invoices.duplicates import EXACT
+from treasurer.invoices.joining import Bounds, Joiner
 from treasurer.invoices.judging import judge, match_payee
 from treasurer.invoices.matching import Match
 from treasurer.invoices.model import (
@@ -27,20 +28,20 @@ from treasurer.invoices.model import (
     InvoiceDocument,
     InvoiceFinding,
     InvoiceState,
+    not_found,
     require_legal,
 )
+from treasurer.invoices.receiving import Receiving, Submission
 from treasurer.invoices.submission import require_channel, submitted_document
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.digest import Canonical
-from treasurer.kernel.errors import InvalidInput, NotFound
+from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import InvoiceId, NewId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.notifications.model import NotificationKind
 from treasurer.notifications.service import Outbox
 
 PAGE_MOST = 200
-ACCEPTED_STATUS = 202
-"""What the first request with an idempotency key is answered, and so every repetition."""
 
 _NEWS: Mapping[InvoiceState, NotificationKind] = {
     InvoiceState.NEEDS_REVIEW: NotificationKind.INVOICE_NEEDS_REVIEW,
@@ -48,10 +49,6 @@ _NEWS: Mapping[InvoiceState, NotificationKind] = {
     InvoiceState.REJECTED: NotificationKind.INVOICE_REJECTED,
 }
 """What the submitter of an invoice is told that intake does not take further."""
-
-_SEEN_BEFORE = InvoiceFinding(
-    DOCUMENT_SEEN_BEFORE, "the very same document was submitted before", None, Severity.NOTE
-)
 
 
 class InvoiceService:
@@ -64,9 +61,14 @@ class InvoiceService:
         clock: Clock,
         new_id: NewId,
         limits: Limits,
+        bounds: Bounds | None = None,
     ) -> None:
         self._database = database
-        self._jobs = jobs
+        self._receiving = Joiner(
+            Receiving(database=database, jobs=jobs, clock=clock, new_id=new_id).store,
+            bounds=bounds or Bounds(),
+            nobodys_fault=is_unreachable,
+        )
         self._outbox = outbox
         self._clock = clock
         self._new_id = new_id
@@ -85,60 +87,26 @@ class InvoiceService:
         """Store a document as a received invoice, with its job and audit event, in one transaction.
 
         With a claimed idempotency key, a repetition returns the first request's invoice as it stands
-        now and stores nothing. Raises InvalidInput DOCUMENT_EMPTY or DOCUMENT_TOO_LARGE.
+        now and stores nothing. Documents that come while others are being stored share the next
+        transaction. Raises InvalidInput DOCUMENT_EMPTY, DOCUMENT_TOO_LARGE or IDEMPOTENCY_MISMATCH,
+        Conflict IDEMPOTENCY_IN_PROGRESS, and Transient INTAKE_FULL when too much waits.
         """
         principal.require(Permission.INVOICES_SUBMIT)
         require_channel(channel)
         document = submitted_document(
             content, filename=filename, media_type=media_type, limits=self._limits
         )
-        organization_id, now = principal.organization_id, self._clock()
-        invoice_id = InvoiceId(self._new_id())
-        async with self._database.unit(organization_id) as connection:
-            if idempotency is not None:
-                replay = await keys.claim(
-                    connection,
-                    idempotency,
-                    status=ACCEPTED_STATUS,
-                    resource_id=invoice_id,
-                    now=now,
-                )
-                if replay is not None:
-                    first = InvoiceId(replay.resource_id)
-                    return _required(await store.get(connection, organization_id, first))
-            findings = await store.receive(
-                connection,
-                organization_id,
-                invoice_id=invoice_id,
-                document=document,
-                channel=channel,
-                submitted_by=principal.user_id,
-                seen_before=_SEEN_BEFORE,
-                now=now,
-            )
-            payload: dict[str, Canonical] = {
-                "channel": channel,
-                "document_sha256": document.sha256.hex(),
-                "bytes": len(content),
-            }
-            await self._record(connection, principal, invoice_id, "invoice.received", payload)
-            await self._jobs.defer(
-                connection,
-                "read_invoice",
-                organization_id=str(organization_id),
-                invoice_id=str(invoice_id),
-            )
-        return Invoice(
-            id=invoice_id,
-            state=InvoiceState.RECEIVED,
-            channel=channel,
-            document_sha256=document.sha256,
-            media_type=document.media_type,
-            filename=document.filename,
-            submitted_by=principal.user_id,
-            received_at=now,
-            findings=findings,
+        return await self._receiving.call(
+            principal.organization_id,
+            Submission(
+                InvoiceId(self._new_id()), document, channel, principal.user_id, idempotency
+            ),
+            len(content),
         )
+
+    async def drain(self) -> None:
+        """Return when everything that was taken in is stored."""
+        await self._receiving.drain()
 
     async def get(self, principal: Principal, invoice_id: InvoiceId) -> Invoice:
         """One invoice. Raises NotFound."""
@@ -170,7 +138,7 @@ class InvoiceService:
         async with self._database.unit(principal.organization_id) as connection:
             found = await store.document(connection, principal.organization_id, invoice_id)
         if found is None:
-            raise _not_found()
+            raise not_found()
         return found
 
     async def reading(
@@ -283,9 +251,5 @@ class InvoiceService:
 
 def _required(invoice: Invoice | None) -> Invoice:
     if invoice is None:
-        raise _not_found()
+        raise not_found()
     return invoice
-
-
-def _not_found() -> NotFound:
-    return NotFound("INVOICE_NOT_FOUND", "no invoice of that id is here")

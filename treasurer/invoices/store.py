@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from treasurer.db.pipeline import Pipelined
 from treasurer.documents.reading import Reading, Severity
 from treasurer.invoices.assessment import Assessment
 from treasurer.invoices.duplicates import Comparable
@@ -26,26 +27,47 @@ _JOINS = """FROM invoices i
     JOIN documents d ON d.organization_id = i.organization_id AND d.sha256 = i.document_sha256
     LEFT JOIN payees y ON y.organization_id = i.organization_id AND y.id = i.payee_id"""
 
-# One statement, one round trip. A document that is here already keeps its first row.
+# One statement, one round trip. A document that is here already keeps its first row. Documents are
+# written in one order, so that two groups that share some wait for each other and never both.
+# `earlier_id` is the first of the same bytes in the group itself, which no row shows yet. OFFSET 0
+# keeps the order out of the search: walking all ids in order until one has these bytes looks cheap.
 _RECEIVE = text("""
-    WITH kept AS (
+    WITH asked AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:sha256s AS bytea[]),
+                             CAST(:media_types AS text[]), CAST(:filenames AS text[]),
+                             CAST(:contents AS bytea[]), CAST(:channels AS text[]),
+                             CAST(:submitters AS uuid[]), CAST(:earlier_ids AS uuid[]))
+            WITH ORDINALITY AS a (id, sha256, media_type, filename, content, channel, submitted_by,
+                                  earlier_id, position)),
+    kept AS (
         INSERT INTO documents (organization_id, sha256, media_type, filename, content, received_at)
-        VALUES (:organization_id, :sha256, :media_type, :filename, :content, :now)
+        SELECT CAST(:organization_id AS uuid), sha256, media_type, filename, content,
+               CAST(:now AS timestamptz)
+        FROM asked WHERE earlier_id IS NULL ORDER BY sha256
         ON CONFLICT DO NOTHING),
-    seen AS (
-        SELECT id FROM invoices
-        WHERE organization_id = :organization_id AND document_sha256 = :sha256
-          AND state <> 'rejected'
-        ORDER BY id LIMIT 1)
-    INSERT INTO invoices (organization_id, id, state, channel, document_sha256, submitted_by,
-                          received_at, findings)
-    SELECT :organization_id, :id, 'received', :channel, :sha256, :submitted_by, :now,
-           coalesce((SELECT jsonb_build_array(CAST(:seen_finding AS jsonb)
-                                              || jsonb_build_object('other_invoice_id', seen.id))
-                     FROM seen), '[]')
-    RETURNING findings
+    stored AS (
+        INSERT INTO invoices (organization_id, id, state, channel, document_sha256, submitted_by,
+                              received_at, findings)
+        SELECT CAST(:organization_id AS uuid), id, 'received', channel, sha256, submitted_by,
+               CAST(:now AS timestamptz),
+               CASE WHEN seen_id IS NULL THEN '[]'
+                    ELSE jsonb_build_array(CAST(:seen_finding AS jsonb)
+                                           || jsonb_build_object('other_invoice_id', seen_id)) END
+        FROM asked, LATERAL (
+            SELECT coalesce((SELECT id FROM (SELECT i.id FROM invoices i
+                                             WHERE i.organization_id = :organization_id
+                                               AND i.document_sha256 = asked.sha256
+                                               AND i.state <> 'rejected' OFFSET 0) AS same
+                             ORDER BY id LIMIT 1), asked.earlier_id) AS seen_id) AS seen
+        ORDER BY position
+        RETURNING id, findings)
+    SELECT id, findings FROM stored WHERE findings <> '[]'
 """)
 _ONE = text(f"SELECT {_COLUMNS} {_JOINS} WHERE i.organization_id = :organization_id AND i.id = :id")
+_ALL = text(f"""
+    SELECT {_COLUMNS} {_JOINS}
+    WHERE i.organization_id = :organization_id AND i.id = ANY(CAST(:ids AS uuid[]))
+""")
 _LOCK = text(f"""
     SELECT {_COLUMNS} {_JOINS} WHERE i.organization_id = :organization_id AND i.id = :id
     FOR NO KEY UPDATE OF i
@@ -102,33 +124,49 @@ _BEGINNING = 4
 
 
 async def receive(
-    connection: AsyncConnection,
+    connection: Pipelined,
     organization_id: OrganizationId,
+    invoices: Sequence[Invoice],
+    contents: Sequence[bytes],
     *,
-    invoice_id: InvoiceId,
-    document: InvoiceDocument,
-    channel: str,
-    submitted_by: UserId,
     seen_before: InvoiceFinding,
     now: datetime,
-) -> tuple[InvoiceFinding, ...]:
-    """Store blob and row; return `seen_before`, naming the earlier invoice, if the bytes are known."""
-    row = await connection.execute(
+) -> dict[InvoiceId, tuple[InvoiceFinding, ...]]:
+    """Store blobs and rows, as if one after the other; `contents` are the invoices' documents.
+
+    Returns the findings of those whose bytes were known: `seen_before`, naming the earlier invoice.
+    """
+    first: dict[bytes, InvoiceId] = {}
+    earlier = []
+    for invoice in invoices:
+        known = first.setdefault(invoice.document_sha256, invoice.id)
+        earlier.append(None if known == invoice.id else known)
+    rows = await connection.fetch(
         _RECEIVE,
         {
             "organization_id": organization_id,
-            "id": invoice_id,
-            "sha256": document.sha256,
-            "media_type": document.media_type,
-            "filename": document.filename,
-            "content": document.content,
-            "channel": channel,
-            "submitted_by": submitted_by,
+            "ids": [invoice.id for invoice in invoices],
+            "sha256s": [invoice.document_sha256 for invoice in invoices],
+            "media_types": [invoice.media_type for invoice in invoices],
+            "filenames": [invoice.filename for invoice in invoices],
+            "contents": contents,
+            "channels": [invoice.channel for invoice in invoices],
+            "submitters": [invoice.submitted_by for invoice in invoices],
+            "earlier_ids": earlier,
             "seen_finding": orjson.dumps(seen_before.to_json()).decode(),
             "now": now,
         },
     )
-    return _findings(row.scalar_one())
+    return {InvoiceId(id_): _findings(findings) for id_, findings in rows}
+
+
+async def get_all(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[InvoiceId]
+) -> dict[InvoiceId, Invoice]:
+    """Those of `ids` that are here."""
+    rows = await connection.execute(_ALL, {"organization_id": organization_id, "ids": ids})
+    found = [_invoice(row) for row in rows.mappings()]
+    return {invoice.id: invoice for invoice in found}
 
 
 async def get(

@@ -9,12 +9,15 @@ Canonical: TypeAlias = "Mapping[str, Canonical] | Sequence[Canonical] | str | in
 """What may be digested. No fractions: 0.1 has no single spelling."""
 
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
+
+
 def canonical_json(value: Canonical) -> bytes:
     """JSON with sorted keys, no spaces, ASCII only. Raises TypeError on fractions and other types."""
     _require_canonical(value)
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    ).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def digest(data: bytes) -> bytes:

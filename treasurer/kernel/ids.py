@@ -21,6 +21,8 @@ TransferId = NewType("TransferId", UUID)
 HoldId = NewType("HoldId", UUID)
 AccountId = NewType("AccountId", UUID)
 JournalEntryId = NewType("JournalEntryId", UUID)
+AllowanceId = NewType("AllowanceId", UUID)
+TopUpId = NewType("TopUpId", UUID)
 
 NewId = Callable[[], UUID]
 """Returns a fresh uuid7."""

@@ -4,17 +4,17 @@ Must never carry a nonce or a fee, which change between approval and inclusion, 
 leniently: other bytes are another order.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from treasurer.kernel.clock import epoch_s, from_epoch_s
-from treasurer.kernel.digest import Canonical, canonical_json, digest
+from treasurer.kernel.digest import Canonical, digest
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import OrganizationId, PaymentId
 from treasurer.kernel.money import MAX_AMOUNT_MINOR
+from treasurer.kernel.order_bytes import order_bytes, parse_order_bytes
 
 ORDER_VERSION = 1
 
@@ -96,7 +96,7 @@ class ExecutionOrder:
             },
             "not_after": epoch_s(self.not_after),
         }
-        return bytes([ORDER_VERSION]) + canonical_json(body)
+        return order_bytes(ORDER_VERSION, body)
 
     @property
     def digest(self) -> bytes:
@@ -115,25 +115,7 @@ def require_address(address: str) -> str:
 
 def parse_order(data: bytes) -> ExecutionOrder:
     """Inverse of `canonical_bytes`. Raises InvalidInput unless `data` is exactly canonical."""
-    if not data or data[0] != ORDER_VERSION:
-        raise InvalidInput("ORDER_VERSION", f"this build reads orders of version {ORDER_VERSION}")
-    try:
-        body = json.loads(data[1:])
-        order = _order_from(body)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        raise InvalidInput("ORDER_SYNTAX", "the bytes are no execution order") from error
-    if order.canonical_bytes() != data:
-        raise InvalidInput(
-            "ORDER_NOT_CANONICAL", "the bytes are not the order's canonical spelling"
-        )
-    return order
+    return parse_order_bytes(data, ORDER_VERSION, _order_from)
 
 
 def _order_from(body: Mapping[str, object]) -> ExecutionOrder:

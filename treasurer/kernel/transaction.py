@@ -1,16 +1,17 @@
 """Owns the unsigned transaction of a slot, as saga and signer must both build it.
 
 Must never know a key. Two processes derive it from the order on their own; equal digests prove that
-what is signed is what was approved. EIP-1559 fields; ERC-20 `transfer(address,uint256)`.
+what is signed is what was approved. EIP-1559 fields.
 """
 
 from dataclasses import dataclass, replace
 
+from treasurer.kernel.allowance_order import AllowanceOrder
+from treasurer.kernel.batch import Batch
+from treasurer.kernel.calldata import approve_calldata, disperse_calldata, transfer_calldata
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.order import ExecutionOrder, require_address
-
-TRANSFER_SELECTOR = bytes.fromhex("a9059cbb")
-"""First four bytes of keccak256("transfer(address,uint256)")."""
+from treasurer.kernel.top_up_order import TopUpOrder
 
 CANCEL_GAS = 21_000
 """Gas of a self-send without data, which is how a slot is cancelled."""
@@ -23,6 +24,14 @@ class FeeTerms:
     gas_limit: int
     max_fee_per_gas_wei: int
     max_priority_fee_per_gas_wei: int
+
+    def replacement(self, *, gas_limit: int) -> "FeeTerms":
+        """The least fees at which a node takes another transaction in this one's place: 12.5 % more."""
+        return FeeTerms(
+            gas_limit,
+            -(-self.max_fee_per_gas_wei * 9 // 8),
+            -(-self.max_priority_fee_per_gas_wei * 9 // 8),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +65,6 @@ class UnsignedTransaction:
         return replace(self, fees=fees)
 
 
-def transfer_calldata(recipient: str, amount_minor: int) -> bytes:
-    """ABI encoding of `transfer(recipient, amount_minor)`: selector and two 32-byte words."""
-    require_address(recipient)
-    return (
-        TRANSFER_SELECTOR
-        + bytes.fromhex(recipient[2:]).rjust(32, b"\0")
-        + amount_minor.to_bytes(32, "big")
-    )
-
-
 def payment_transaction(
     order: ExecutionOrder, *, sender: str, nonce: int, fees: FeeTerms
 ) -> UnsignedTransaction:
@@ -80,5 +79,67 @@ def payment_transaction(
         to=order.token,
         value_wei=0,
         data=transfer_calldata(item.recipient, item.amount_minor),
+        fees=fees,
+    )
+
+
+def batch_transaction(
+    batch: Batch, *, disperse: str, sender: str, nonce: int, fees: FeeTerms
+) -> UnsignedTransaction:
+    """The one transaction that executes `batch` from `sender` through the `disperse` contract."""
+    if not batch.permits(sender):
+        raise ValueError(f"{sender} is not a permitted wallet of each order")
+    return UnsignedTransaction(
+        chain_id=batch.chain_id,
+        nonce=nonce,
+        sender=sender,
+        to=require_address(disperse),
+        value_wei=0,
+        data=disperse_calldata(batch.token, batch.batch_id, batch.items),
+        fees=fees,
+    )
+
+
+def cancel_transaction(
+    *, chain_id: int, sender: str, nonce: int, fees: FeeTerms
+) -> UnsignedTransaction:
+    """The self-send of nothing that uses slot `nonce` up."""
+    if fees.gas_limit != CANCEL_GAS:
+        raise ValueError(f"a cancel has a gas limit of {CANCEL_GAS}")
+    return UnsignedTransaction(
+        chain_id=chain_id,
+        nonce=nonce,
+        sender=require_address(sender),
+        to=sender,
+        value_wei=0,
+        data=b"",
+        fees=fees,
+    )
+
+
+def allowance_transaction(
+    order: AllowanceOrder, *, nonce: int, fees: FeeTerms
+) -> UnsignedTransaction:
+    """The one transaction that executes `order` in slot `nonce` of its wallet."""
+    return UnsignedTransaction(
+        chain_id=order.chain_id,
+        nonce=nonce,
+        sender=order.wallet,
+        to=order.token,
+        value_wei=0,
+        data=approve_calldata(order.spender, order.amount_minor),
+        fees=fees,
+    )
+
+
+def top_up_transaction(order: TopUpOrder, *, nonce: int, fees: FeeTerms) -> UnsignedTransaction:
+    """The one transaction that executes `order` in slot `nonce` of its wallet."""
+    return UnsignedTransaction(
+        chain_id=order.chain_id,
+        nonce=nonce,
+        sender=order.wallet,
+        to=order.recipient,
+        value_wei=order.amount_wei,
+        data=b"",
         fees=fees,
     )

@@ -33,7 +33,10 @@ from treasurer.notifications.port import IssueLink
 from treasurer.notifications.transport import MailTransport
 
 SEND_JOB = "send_notification"
-"""The job's name; its arguments are `organization_id` and `notification_id`, as text."""
+"""The job's name; its arguments are `organization_id` and `notification_ids`, as text."""
+
+_MAILS_A_JOB = 20
+"""A queued job costs the database more than the row of the mail that it sends."""
 
 
 class Outbox:
@@ -97,8 +100,11 @@ class Outbox:
             connection,
             SEND_JOB,
             [
-                {"organization_id": str(organization_id), "notification_id": str(id_)}
-                for id_ in queued
+                {
+                    "organization_id": str(organization_id),
+                    "notification_ids": [str(id_) for id_ in queued[start : start + _MAILS_A_JOB]],
+                }
+                for start in range(0, len(queued), _MAILS_A_JOB)
             ],
         )
         return len(queued)
@@ -113,7 +119,7 @@ class Mailbox:
 
 
 class NotificationService:
-    """Delivers queued mails, each by a job of its own."""
+    """Delivers queued mails, each for itself."""
 
     def __init__(
         self,
@@ -192,5 +198,5 @@ class NotificationService:
             SEND_JOB,
             schedule_at=due,
             organization_id=str(notification.organization_id),
-            notification_id=str(notification.id),
+            notification_ids=[str(notification.id)],
         )

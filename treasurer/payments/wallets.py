@@ -18,7 +18,7 @@ _ACTIVE = """
     SELECT w.id, w.chain_id, w.address, w.label, w.state, w.next_nonce, (
         SELECT count(*) FROM transfers t
         WHERE t.organization_id = w.organization_id AND t.wallet_id = w.id
-          AND t.state NOT IN ('settled', 'void', 'quarantined')) AS live_transfers
+          AND t.live) AS live_transfers
     FROM wallets w WHERE w.organization_id = :organization_id AND w.chain_id = :chain_id
       AND w.state = 'active' ORDER BY w.id
 """

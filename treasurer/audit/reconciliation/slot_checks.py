@@ -11,10 +11,15 @@ from treasurer.audit.reconciliation.scene import Scene
 from treasurer.audit.reconciliation.slots import Attempt, Item, Slot, slots
 from treasurer.chain.signed_transaction import read_signed
 from treasurer.chain.tokens import TokenTransfer
+from treasurer.kernel.batch import Batch
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.order import parse_order
-from treasurer.kernel.transaction import payment_transaction
+from treasurer.kernel.transaction import (
+    UnsignedTransaction,
+    batch_transaction,
+    payment_transaction,
+)
 
 OUTFLOW = Check(
     "I2.outflow",
@@ -129,22 +134,20 @@ def settled(_: Scene, slot: Slot) -> Iterator[Violation]:
 
 
 def own_order(scene: Scene, slot: Slot) -> Iterator[Violation]:
-    """The order's bytes are the approved ones, and of this organization."""
-    if len(slot.items) != 1:
-        return  # Each of several items has an order of its own: `I6.payments` compares digests.
-    (item,) = slot.items
-    try:
-        order = parse_order(slot.order_bytes)
-    except InvalidInput:
-        yield _about(ORDER, "ORDER_UNREADABLE", slot, item)
-        return
-    if order.organization_id != scene.organization_id:
-        yield _about(ORDER, "ORDER_OF_ANOTHER_ORGANIZATION", slot, item)
-    named = [(one.payment_id, one.recipient, one.amount_minor) for one in order.items]
-    if named != [(item.payment_id, item.recipient, item.amount_minor)] or (
-        digest(slot.order_bytes) != item.order_digest
-    ):
-        yield _about(ORDER, "ORDER_SAYS_OTHERWISE", slot, item)
+    """The orders' bytes are the approved ones, and of this organization."""
+    for item in slot.items:
+        try:
+            order = parse_order(item.order_bytes)
+        except InvalidInput:
+            yield _about(ORDER, "ORDER_UNREADABLE", slot, item)
+            continue
+        if order.organization_id != scene.organization_id:
+            yield _about(ORDER, "ORDER_OF_ANOTHER_ORGANIZATION", slot, item)
+        named = [(one.payment_id, one.recipient, one.amount_minor) for one in order.items]
+        if named != [(item.payment_id, item.recipient, item.amount_minor)] or (
+            digest(item.order_bytes) != item.order_digest
+        ):
+            yield _about(ORDER, "ORDER_SAYS_OTHERWISE", slot, item)
 
 
 SLOTS = Stream(
@@ -190,15 +193,27 @@ def _fault(slot: Slot, attempt: Attempt) -> str | None:
         return None if is_cancel else "CANCEL_IS_NO_SELF_SEND"
     if call.call_digest != slot.call_digest:
         return "BYTES_OF_ANOTHER_CALL"
-    if len(slot.items) == 1 and slot.nonce is not None:
-        try:
-            order = parse_order(slot.order_bytes)
-            meant = payment_transaction(order, sender=slot.sender, nonce=slot.nonce, fees=call.fees)
-        except (InvalidInput, ValueError):
-            return "BYTES_WITHOUT_AN_ORDER"
-        if meant.call_digest != call.call_digest:
-            return "BYTES_PAY_ANOTHER_ORDER"
-    return None
+    return None if call.call_digest == _meant(slot, call) else "BYTES_PAY_ANOTHER_ORDER"
+
+
+def _meant(slot: Slot, call: UnsignedTransaction) -> bytes | None:
+    """The digest of the call that the slot's orders dictate; None if they dictate none."""
+    try:
+        orders = [parse_order(item.order_bytes) for item in slot.items]
+        if slot.disperse is None:
+            (order,) = orders
+            meant = payment_transaction(order, sender=slot.sender, nonce=call.nonce, fees=call.fees)
+        else:
+            meant = batch_transaction(
+                Batch(tuple(orders)),
+                disperse=slot.disperse,
+                sender=slot.sender,
+                nonce=call.nonce,
+                fees=call.fees,
+            )
+    except (InvalidInput, ValueError):
+        return None
+    return meant.call_digest
 
 
 def _about(

@@ -16,13 +16,15 @@ from treasurer.chain.port import Receipt
 from treasurer.chain.tokens import TokenTransfer, decode_transfers
 
 _SLOTS = text("""
-    SELECT t.id, t.wallet_id, t.chain_id, t.sender, t.token, t.state, t.order_bytes, t.nonce,
+    SELECT t.id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse, t.state, t.nonce,
         t.call_digest, t.block_number, t.block_hash,
         (SELECT jsonb_agg(jsonb_build_object('payment_id', i.payment_id, 'recipient', i.recipient,
             'amount', CAST(i.amount_minor AS text), 'digest', encode(i.order_digest, 'hex'),
-            'hash', encode(i.transaction_hash, 'hex'), 'log_index', i.log_index)
-            ORDER BY i.position)
-         FROM transfer_items i WHERE i.organization_id = t.organization_id AND i.transfer_id = t.id)
+            'hash', encode(i.transaction_hash, 'hex'), 'log_index', i.log_index,
+            'order', encode(p.order_bytes, 'hex')) ORDER BY i.position)
+         FROM transfer_items i
+         JOIN payments p ON p.organization_id = i.organization_id AND p.id = i.payment_id
+         WHERE i.organization_id = t.organization_id AND i.transfer_id = t.id)
             AS items,
         (SELECT jsonb_agg(jsonb_build_object('number', a.number, 'kind', a.kind,
             'hash', encode(a.transaction_hash, 'hex'), 'digest', encode(a.call_digest, 'hex'),
@@ -42,6 +44,7 @@ class Item:
     recipient: str
     amount_minor: int
     order_digest: bytes
+    order_bytes: bytes
     log: tuple[bytes, int] | None
 
 
@@ -66,8 +69,8 @@ class Slot:
     chain_id: int
     sender: str
     token: str
+    disperse: str | None
     state: str
-    order_bytes: bytes
     nonce: int | None
     call_digest: bytes | None
     block: tuple[int, bytes] | None
@@ -110,8 +113,8 @@ def _slot(row: Row[Any], receipts: dict[bytes, Receipt | None], final_number: in
         chain_id=row.chain_id,
         sender=row.sender,
         token=row.token,
+        disperse=row.disperse,
         state=row.state,
-        order_bytes=bytes(row.order_bytes),
         nonce=row.nonce,
         call_digest=bytes(row.call_digest) if row.call_digest else None,
         block=(row.block_number, bytes(row.block_hash)) if row.block_hash else None,
@@ -127,6 +130,7 @@ def _item(one: dict[str, Any]) -> Item:
         recipient=one["recipient"],
         amount_minor=int(one["amount"]),
         order_digest=bytes.fromhex(one["digest"]),
+        order_bytes=bytes.fromhex(one["order"]),
         log=(bytes.fromhex(one["hash"]), one["log_index"]) if one["hash"] else None,
     )
 

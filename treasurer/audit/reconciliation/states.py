@@ -96,7 +96,8 @@ STATES = (
             AND d.stage = 'reserve' AND d.decided_at = t.created_at
         WHERE t.organization_id = :organization_id
           AND EXISTS (SELECT FROM attempts a
-              WHERE a.organization_id = t.organization_id AND a.transfer_id = t.id)
+              WHERE a.organization_id = t.organization_id AND a.transfer_id = t.id
+                AND a.kind = 'payment')
           AND (e.id IS NULL OR d.id IS NULL OR d.outcome NOT IN ('ALLOW', 'REQUIRE_APPROVAL')
                OR (d.outcome = 'REQUIRE_APPROVAL' AND NOT EXISTS (
                    SELECT FROM approval_requests r
@@ -107,13 +108,14 @@ STATES = (
     ),
     Query(
         "I18.signed",
-        "The signature of every slot that was signed stands in the audit log.",
+        "Every signature that was given for a slot stands in the audit log.",
         "SIGNATURE_NOT_RECORDED",
         """
         SELECT a.transfer_id, a.transaction_hash FROM attempts a
-        WHERE a.organization_id = :organization_id AND a.number = 1 AND NOT EXISTS (
+        WHERE a.organization_id = :organization_id AND NOT EXISTS (
             SELECT FROM audit_events e WHERE e.organization_id = a.organization_id
-              AND e.aggregate_id = a.transfer_id AND e.kind = 'transfer.signed'
+              AND e.aggregate_id = a.transfer_id
+              AND e.kind IN ('transfer.signed', 'transfer.attempt')
               AND e.payload ->> 'transaction_hash' = encode(a.transaction_hash, 'hex'))
         """,
     ),
@@ -132,7 +134,7 @@ STATES = (
                 coalesce(max(version) FILTER (WHERE kind IN ('transfer.reserved',
                     'transfer.slotted', 'transfer.signed', 'transfer.broadcast',
                     'transfer.included', 'transfer.reorganized', 'transfer.cancelling',
-                    'transfer.quarantined')), 0) AS last_version
+                    'transfer.attempt', 'transfer.quarantined')), 0) AS last_version
             FROM audit_events e
             WHERE e.organization_id = t.organization_id AND e.aggregate_id = t.id
         ) s ON true

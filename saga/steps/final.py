@@ -1,0 +1,107 @@
+"""Owns what final blocks prove about slots. Must never settle on one provider's word, nor on a status (I6).
+
+Blocks are read with their receipts and balances at one hash, as two providers agree on them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from saga.context import SagaContext
+from saga.evidence import Evidence, Movement, Verdict, examine, holders
+from saga.transfer import Transfer
+from treasurer.chain.port import BlockEvidence, Receipt
+from treasurer.chain.tokens import net_changes
+from treasurer.kernel.ids import TransferId
+
+log = structlog.get_logger("saga.final")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a slot was seen: its block's number and hash, and the hashes of its payment and cancels."""
+
+    transfer: Transfer
+    block_number: int
+    block_hash: bytes
+    payments: frozenset[bytes]
+    cancels: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A slot that a final block used up, with the receipt and what that proves."""
+
+    transfer: Transfer
+    receipt: Receipt
+    evidence: Evidence
+
+    @property
+    def fee_wei(self) -> int:
+        return self.receipt.gas_used * self.receipt.effective_gas_price_wei
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Slots that are final, that left the chain, and that are not yet final."""
+
+    finals: tuple[Final, ...]
+    vanished: tuple[TransferId, ...]
+    waiting: tuple[TransferId, ...]
+
+
+async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
+    """Sort slots by their blocks. Raises Transient, or OutcomeUnknown where providers contradict."""
+    finalized = await context.chain.finalized()
+    by_block: dict[int, list[Standing]] = defaultdict(list)
+    waiting: list[TransferId] = []
+    for standing in standings:
+        if standing.block_number > finalized.number:
+            waiting.append(standing.transfer.id)
+        else:
+            by_block[standing.block_number].append(standing)
+    finals: list[Final] = []
+    vanished: list[TransferId] = []
+    for number, group in by_block.items():
+        block = await context.chain.evidence(number, _holders(group))
+        for standing in group:
+            found = None if block is None else _final(standing, block)
+            if found is None:
+                # Another block stands there now: the receipt that was seen proves nothing.
+                vanished.append(standing.transfer.id)
+            else:
+                finals.append(found)
+    return Looked(tuple(finals), tuple(vanished), tuple(waiting))
+
+
+def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
+    by_token: dict[str, set[str]] = defaultdict(set)
+    for standing in standings:
+        by_token[standing.transfer.token].update(holders(standing.transfer))
+    return by_token
+
+
+def _final(standing: Standing, block: BlockEvidence) -> Final | None:
+    transfer, own = standing.transfer, standing.payments | standing.cancels
+    found = [receipt for receipt in block.receipts if receipt.transaction_hash in own]
+    if block.block.hash != standing.block_hash or len(found) != 1:
+        return None
+    (receipt,) = found
+    if receipt.transaction_hash in standing.cancels:
+        return Final(transfer, receipt, Evidence(Verdict.CANCELLED))
+    evidence = examine(transfer, receipt, _movements(transfer, block))
+    if evidence.verdict is Verdict.CONTRADICTION:
+        log.error("transfer.contradiction", transfer_id=str(transfer.id), reason=evidence.reason)
+    return Final(transfer, receipt, evidence)
+
+
+def _movements(transfer: Transfer, block: BlockEvidence) -> Mapping[str, Movement]:
+    """What each holder gained in the block, by the token's balances and by its logs."""
+    logged = net_changes(block.receipts, token=transfer.token)
+    moved = {owner: block.balances[transfer.token, owner] for owner in set(holders(transfer))}
+    return {
+        owner: Movement(moved=change.after - change.before, logged=logged.get(owner, 0))
+        for owner, change in moved.items()
+    }
