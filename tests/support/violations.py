@@ -65,6 +65,7 @@ ROWS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {
             "I1.unique UNIQUE_KEY_MISSING",
             "I1.items PAYMENT_IN_TWO_TRANSFERS",
+            "I4.same_call BYTES_PAY_ANOTHER_ORDER",
             "I6.payments PAYMENT_AGAINST_ITS_ITEM",
             "I8.covered LIVE_ITEM_WITHOUT_ITS_HOLD",
             "I18.decided SIGNED_WITHOUT_DECISION_OR_APPROVAL",
