@@ -11,8 +11,9 @@ import pytest
 
 from saga.transfer import TransferState
 from tests.faults import mutants
+from tests.faults.chain import NodeChain
 from tests.faults.mutants import replacing
-from tests.faults.schedule import Variant, run_schedule
+from tests.faults.schedule import Build, Variant, plain, run_schedule
 from tests.faults.signer_contract import broken_promises
 from tests.faults.signers import ForgetfulSigner, JournalSigner
 from tests.faults.world import World, build_world
@@ -51,10 +52,6 @@ MUTATIONS: dict[str, tuple[Variant, str]] = {
         Variant(build=replacing(TransferState.CANCELLING, mutants.void_on_cancel_broadcast)),
         "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
     ),
-    "void on cancel merely included": (
-        Variant(build=replacing(TransferState.CANCELLING, mutants.void_on_cancel_included)),
-        "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
-    ),
     "payment bytes sent after a persisted cancel": (
         Variant(build=replacing(TransferState.CANCELLING, mutants.payment_after_cancel)),
         "payment sent after its cancel",
@@ -76,6 +73,58 @@ async def test_is_found_out(laboratory: Database, quiet: None, name: str) -> Non
         if any(fault in one for one in found):
             return
     pytest.fail(f"{MOST_SEEDS} schedules showed only: {found}")
+
+
+@pytest.mark.parametrize(
+    ("build", "ends", "faults"),
+    [
+        (plain, ("settled", "settled"), set()),
+        (
+            replacing(TransferState.CANCELLING, mutants.void_on_cancel_included),
+            ("void", None),
+            {"VOID_WITHOUT_FINAL_CANCEL_OR_REVERT"},
+        ),
+    ],
+    ids=["as it is", "void on cancel merely included"],
+)
+async def test_a_cancel_that_was_included_and_then_lost_to_its_payment(
+    laboratory: Database, quiet: None, build: Build, ends: tuple[str, str | None], faults: set[str]
+) -> None:
+    """The cancel stands in a block; a reorganisation puts the payment into the slot instead."""
+    world = await build_world(laboratory, f"lost cancel {ends}", wallets=1, finality_lag=4)
+    pump = build(world.context(NodeChain(world.node)), world.signer)
+    (payment_id,) = await world.approve([250_000_000])
+    await pump.pass_once()
+    await world.suspend(world.payees[0])
+    for _ in range(3):
+        world.clock.advance(seconds=21)
+        await pump.pass_once()
+    world.node.mine()
+    ((payment, kinds),) = await world.rows(
+        "SELECT (array_agg(raw ORDER BY number))[1], array_agg(kind ORDER BY number) FROM attempts"
+    )
+    assert kinds == ["payment", "cancel"]
+    await pump.pass_once()
+    world.clock.advance(seconds=21)
+    await pump.pass_once()
+    world.node.reorganise(1, [cast("bytes", payment)], keep=False)
+    for _ in range(6):
+        world.node.mine()
+        world.clock.advance(seconds=21)
+        await pump.pass_once()
+    await world.audit.seal(world.organization.id)
+    report = await world.reconciliation().examine(world.organization.id)
+    codes = {one.code for result in report.results for one in result.violations}
+    ((transfer, settled),) = await world.rows(
+        "SELECT t.state, (SELECT state FROM payments WHERE id = :id AND state = 'settled')"
+        " FROM transfers t ORDER BY t.id LIMIT 1",
+        id=payment_id,
+    )
+    assert (transfer, settled) == ends
+    assert codes >= faults
+    # What `cancelling` settles carries no block yet; the auditor says so, and nothing else.
+    assert faults or codes <= {"SETTLED_WITHOUT_ITS_BLOCK"}
+    await world.retire()
 
 
 async def test_a_signer_without_journal_is_found_out(laboratory: Database) -> None:

@@ -119,7 +119,9 @@ def settled(_: Scene, slot: Slot) -> Iterator[Violation]:
     (attempt,) = slot.mined
     receipt = attempt.receipt
     assert receipt is not None
-    if slot.block != (receipt.block_number, receipt.block_hash) or not receipt.succeeded:
+    if slot.block is None:
+        yield _about(SETTLED, "SETTLED_WITHOUT_ITS_BLOCK", slot, block=receipt.block_number)
+    elif slot.block != (receipt.block_number, receipt.block_hash) or not receipt.succeeded:
         yield _about(SETTLED, "SETTLED_IN_ANOTHER_BLOCK", slot, block=receipt.block_number)
     logs = {log.log_index: log for log in slot.outgoing(attempt)}
     for item in slot.items:

@@ -36,7 +36,8 @@ _WALLETS = text("""
          FROM transfers t
          WHERE t.organization_id = w.organization_id AND t.wallet_id = w.id
            AND t.nonce IS NOT NULL
-           AND (t.state NOT IN ('settled', 'void') OR t.block_number > :block)) AS transfers
+           AND (t.state NOT IN ('settled', 'void') OR t.block_number > :block
+                OR t.block_number IS NULL)) AS transfers
     FROM wallets w WHERE w.organization_id = :organization_id AND w.chain_id = :chain_id
     ORDER BY w.id
 """)
