@@ -13,6 +13,7 @@ from api import (
     audit,
     dashboard,
     errors,
+    freeze,
     health,
     invoices,
     metrics,
@@ -25,6 +26,7 @@ from api import (
     settings_limit,
     token,
     transactions,
+    transfers,
     users,
 )
 from api.auth import declare
@@ -42,10 +44,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     process_invoice.router,
     payments.router,
     transactions.router,
+    transfers.router,
     approvals.router,
     payees.router,
     policy.router,
     settings_limit.router,
+    freeze.router,
     dashboard.router,
     audit.router,
 )

@@ -16,6 +16,7 @@ from treasurer.kernel.ids import NewId
 from treasurer.payees.service import PayeeService
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
+from treasurer.transfers.service import TransferService
 
 
 class Health(StrEnum):
@@ -65,6 +66,7 @@ class Services:
     invoices: InvoiceService
     payees: PayeeService
     payments: PaymentService
+    transfers: TransferService
     approvals: ApprovalService
     policies: PolicyService
     cash: CashService

@@ -1,4 +1,6 @@
-"""Owns the making of artifacts: each `*.vy` beside it becomes a `*.json`. Must never run in production.
+"""Owns the making of artifacts: each `*.vy` below it becomes a `*.json`. Must never run in production.
+
+A `*.layout.json` beside a source says in which storage slots its variables lie.
 
 Run by `make contracts` with an interpreter that has the `contracts` extra. The output depends on the
 source and the compiler only, so a second run changes nothing.
@@ -10,6 +12,10 @@ from pathlib import Path
 
 import vyper  # type: ignore[import-not-found,unused-ignore]
 from vyper.compiler import compile_code  # type: ignore[import-not-found,unused-ignore]
+from vyper.compiler.input_bundle import (  # type: ignore[import-not-found,unused-ignore]
+    FilesystemInputBundle,
+    JSONInput,
+)
 from vyper.utils import keccak256  # type: ignore[import-not-found,unused-ignore]
 
 FOLDER = Path(__file__).resolve().parent
@@ -18,7 +24,12 @@ FOLDER = Path(__file__).resolve().parent
 def compile_source(source: Path) -> dict[str, object]:
     """What `contracts.artifacts.Artifact` reads: ABI, creation code, hash of the deployed code."""
     text = source.read_text(encoding="utf-8")
-    made = compile_code(text, output_formats=["abi", "bytecode", "bytecode_runtime"])
+    layout = source.with_suffix(".layout.json")
+    made = compile_code(
+        text,
+        output_formats=["abi", "bytecode", "bytecode_runtime"],
+        storage_layout_override=_layout(layout) if layout.exists() else None,
+    )
     runtime = bytes.fromhex(made["bytecode_runtime"].removeprefix("0x"))
     return {
         "name": source.stem,
@@ -30,8 +41,14 @@ def compile_source(source: Path) -> dict[str, object]:
     }
 
 
+def _layout(path: Path) -> JSONInput:
+    """As the compiler's own command reads it."""
+    bundle = FilesystemInputBundle([path.parent])
+    return bundle.load_json_file(path.name)
+
+
 def main() -> None:
-    for source in sorted(FOLDER.glob("*.vy")):
+    for source in sorted(FOLDER.rglob("*.vy")):
         target = source.with_suffix(".json")
         target.write_text(json.dumps(compile_source(source), indent=1) + "\n", encoding="utf-8")
         print(f"{target.name} written")

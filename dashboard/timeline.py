@@ -28,6 +28,13 @@ _TITLES: Mapping[str, str] = {
     "transfer.reorganized": "Its block left the chain; sent again",
     "transfer.settled": "Final on chain and booked",
     "transfer.voided": "Transfer voided",
+    "transfer.cancelling": "Given up; its slot is being used up",
+    "transfer.attempt": "Signed again for the same slot",
+    "transfer.resolution": "A person proposed how to resolve it",
+    "transfer.resolution_confirmed": "A second person agreed",
+    "transfer.resolution_rejected": "The proposal was rejected",
+    "transfer.resolved": "Resolved",
+    "payment.resumed": "Executing again",
     "transfer.quarantined": "Quarantined: chain and books disagree",
 }
 _STOPS = frozenset(
@@ -38,6 +45,7 @@ _STOPS = frozenset(
         "approval.refused",
         "approval.expired",
         "transfer.voided",
+        "transfer.cancelling",
         "transfer.quarantined",
         "transfer.reorganized",
     }

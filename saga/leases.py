@@ -25,6 +25,12 @@ _CLAIM = text("""
     WHERE t.organization_id = due.organization_id AND t.id = due.id
     RETURNING t.organization_id, t.id, t.state, t.fence
 """)
+_TAKE = text("""
+    UPDATE transfers SET lease_until = :until, fence = fence + 1
+    WHERE organization_id = :organization_id AND id = :id AND state = 'quarantined'
+      AND (lease_until IS NULL OR lease_until < :now)
+    RETURNING fence
+""")
 _RELEASE = text("""
     UPDATE transfers t SET lease_until = NULL
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
@@ -63,6 +69,28 @@ async def claim(
         by_state = claimed[OrganizationId(row["organization_id"])]
         by_state[TransferState(row["state"])][TransferId(row["id"])] = row["fence"]
     return claimed
+
+
+async def take(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    transfer_id: TransferId,
+    *,
+    now: datetime,
+    lease_s: int,
+) -> Leased:
+    """Lease a quarantined transfer that two people resolved; empty while another worker has it."""
+    rows = await connection.execute(
+        _TAKE,
+        {
+            "organization_id": organization_id,
+            "id": transfer_id,
+            "now": now,
+            "until": now + timedelta(seconds=lease_s),
+        },
+    )
+    fence = rows.scalar_one_or_none()
+    return Leased(organization_id, {} if fence is None else {transfer_id: fence})
 
 
 async def release(connection: AsyncConnection, leased: Leased) -> None:

@@ -19,7 +19,7 @@ from signer.caps import (
 from signer.drafts import Draft, Payments, drafted
 from signer.envelope import sealed, unsigned_hash
 from signer.freeze import FreezeSwitch
-from signer.keys import KeyRing
+from signer.key_ring import KeyRing
 from signer.limits import DEVELOPMENT_CHAIN_ID, Limits
 from signer.limits_file import LimitsFile
 from signer.nonce_watch import NonceCheck, NonceWatch
@@ -27,7 +27,7 @@ from signer.protocol import Answer, Refusal, Signed
 from signer.records import AttemptKind, AttemptRecord, SignedRecords, SlotKey, WalletKey
 from treasurer.kernel.allowance_order import AllowanceOrder
 from treasurer.kernel.clock import Clock, epoch_s
-from treasurer.kernel.errors import InvalidInput
+from treasurer.kernel.errors import InvalidInput, Transient
 from treasurer.kernel.signing import SignRequest
 from treasurer.kernel.top_up_order import TopUpOrder
 from treasurer.kernel.transaction import FeeTerms
@@ -204,10 +204,14 @@ class SigningDesk:
         ]
         return orders[-1].fees if orders else None
 
-    def _sign(self, draft: Draft) -> Signed:
+    def _sign(self, draft: Draft) -> Answer:
         transaction = draft.transaction
         covered = unsigned_hash(transaction)
-        envelope = sealed(transaction, self._keys.sign(transaction.sender, covered))
+        try:
+            signature = self._keys.sign(transaction.sender, covered)
+        except Transient as error:
+            return Refusal(error.code, error.message)
+        envelope = sealed(transaction, signature)
         record = AttemptRecord(
             kind=draft.kind,
             chain_id=transaction.chain_id,

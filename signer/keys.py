@@ -30,7 +30,7 @@ _SCRYPT_P = 1
 _SCRYPT_MAX_MEMORY_BYTES = 1 << 30
 
 
-class KeyRing:
+class Keystore:
     """The decrypted keys of this process. Its only use is `sign`."""
 
     __slots__ = ("_keys",)
@@ -49,9 +49,9 @@ class KeyRing:
         return bytes(self._keys[address].sign_recoverable(digest, hasher=None))
 
 
-def load_keys(directory: Path, passphrase: bytes) -> KeyRing:
+def load_keys(directory: Path, passphrase: bytes) -> Keystore:
     """Decrypt every key file in `directory`. Raises NotPermitted for a wrong passphrase."""
-    return KeyRing(
+    return Keystore(
         decrypt_key(path.read_bytes(), passphrase) for path in sorted(directory.glob("0x*.json"))
     )
 

@@ -22,12 +22,13 @@ from signer.freeze import FreezeSwitch, FrozenBy
 from signer.heads import HeadRegister
 from signer.home import adopt_wallet, enroll_destination, open_heads
 from signer.journal import Journal
-from signer.keys import KeyRing, load_keys
+from signer.key_ring import JoinedKeys, KeyRing
+from signer.keys import load_keys
 from signer.limits_file import LimitsFile
 from signer.nonce_watch import NonceWatch
 from signer.records import SignedRecords, WalletKey
 from signer.server import SignerServer
-from signer.settings import Home, parse_rpc_urls, read_passphrase
+from signer.settings import Home, parse_rpc_urls, read_kms, read_passphrase
 from treasurer.kernel.errors import TreasurerError
 
 _PR_SET_DUMPABLE = 4
@@ -108,7 +109,7 @@ def _serve(home: Home, socket_path: Path, rpc: tuple[str, ...]) -> None:
     _forbid_dumps()
     logs.configure()
     passphrase = read_passphrase(home)
-    keys = load_keys(home.keys, passphrase)
+    keys = _open_keys(home, passphrase)
     if not home.journal.exists():
         # Starts all the same, so that the reason can be asked for; no wallet is known, none signs.
         logs.warning("signer.journal_missing", path=str(home.journal))
@@ -121,6 +122,19 @@ def _serve(home: Home, socket_path: Path, rpc: tuple[str, ...]) -> None:
             asyncio.run(_serve_socket(home, socket_path, keys, records, heads, parse_rpc_urls(rpc)))
     finally:
         journal.close()
+
+
+def _open_keys(home: Home, passphrase: bytes) -> KeyRing:
+    """The keys of the folder, and those of KMS if any are pinned."""
+    stored = load_keys(home.keys, passphrase)
+    pinned = read_kms()
+    if pinned is None:
+        return stored
+    # Imported here: whoever has no such key starts without it.
+    from signer.kms import KmsKeys, KmsPlace
+
+    place = KmsPlace(pinned.region, pinned.endpoint, pinned.credentials)
+    return JoinedKeys([stored, KmsKeys(place, pinned.key_ids, _now)])
 
 
 async def _serve_socket(

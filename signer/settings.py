@@ -4,12 +4,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from signer.addresses import typed_address
+from signer.sigv4 import Credentials
 from treasurer.kernel.errors import InvalidInput, NotFound, NotPermitted
 
 PASSPHRASE = "SIGNER_PASSPHRASE"  # noqa: S105  the variable's name
 PASSPHRASE_FILE = "SIGNER_PASSPHRASE_FILE"  # noqa: S105  the variable's name
 RPC_URLS = "SIGNER_RPC_URLS"
+KMS_KEY_IDS = "SIGNER_KMS_KEY_IDS"
+KMS_ENDPOINT = "SIGNER_KMS_ENDPOINT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,51 @@ def parse_rpc_urls(pairs: tuple[str, ...]) -> Mapping[int, str]:
             raise InvalidInput("RPC_URL_SYNTAX", f"{pair!r}: write CHAIN_ID=http(s)://…")
         urls[int(chain)] = url
     return urls
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedKms:
+    """Which KMS, and which of its keys for which lower-case address."""
+
+    region: str
+    endpoint: str
+    credentials: Credentials
+    key_ids: Mapping[str, str]
+
+
+def read_kms() -> PinnedKms | None:
+    """The keys of KMS, from SIGNER_KMS_KEY_IDS (`ADDRESS=KEY_ID`, by spaces); None if it is not set.
+
+    Region and credentials stand in the variables that AWS's own tools read; SIGNER_KMS_ENDPOINT names
+    another endpoint than the region's. Raises InvalidInput.
+    """
+    pairs = os.environ.get(KMS_KEY_IDS, "").split()
+    if not pairs:
+        return None
+    key_ids: dict[str, str] = {}
+    for pair in pairs:
+        address, _, key_id = pair.partition("=")
+        if not key_id:
+            raise InvalidInput("KMS_KEY_SYNTAX", f"{KMS_KEY_IDS}: write ADDRESS=KEY_ID, not {pair}")
+        key_ids[typed_address(address)] = key_id
+    region = _required("AWS_REGION")
+    endpoint = os.environ.get(KMS_ENDPOINT) or f"https://kms.{region}.amazonaws.com"
+    parts = urlsplit(endpoint)
+    if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+        raise InvalidInput("KMS_ENDPOINT_PLAIN", f"{KMS_ENDPOINT}: only https leaves this machine")
+    credentials = Credentials(
+        _required("AWS_ACCESS_KEY_ID"),
+        _required("AWS_SECRET_ACCESS_KEY"),
+        os.environ.get("AWS_SESSION_TOKEN") or None,
+    )
+    return PinnedKms(region, endpoint, credentials, key_ids)
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise InvalidInput("KMS_SETTING_MISSING", f"{KMS_KEY_IDS} is set, so {name} is needed too")
+    return value
 
 
 def _passphrase_file(path: Path) -> bytes:

@@ -43,12 +43,14 @@ from treasurer.prices.feed import DeclaredPar, PriceFeed
 from treasurer.reports.service import ReportService
 from treasurer.secrets import database_urls, token_key
 from treasurer.settings import Settings
+from treasurer.transfers.service import TransferService
 
 if TYPE_CHECKING:
     from saga.context import SagaContext
     from treasurer.audit.reconciliation.service import Reconciliation
     from treasurer.chain.port import Chain, OpenChain
     from treasurer.chain.signer_client import SignerClient
+    from treasurer.deposits.service import DepositService
     from treasurer.notifications.transport import MailTransport
 
 WEI_PER_GWEI = 10**9
@@ -84,6 +86,7 @@ class Core:
     approvals: ApprovalService
     approval_links: ApprovalLinks
     payments: PaymentService
+    transfers: TransferService
     cash: CashService
     reports: ReportService
     audit: AuditService
@@ -160,6 +163,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             clock=clock,
             new_id=new_id,
         ),
+        transfers=TransferService(database=database, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
@@ -255,6 +259,19 @@ def open_reconciliation(core: Core, chain: Chain) -> Reconciliation:
             {token.address: token.asset for token in network.tokens},
         ),
         audit=core.audit,
+        clock=core.clock,
+        new_id=core.new_id,
+    )
+
+
+def open_deposits(core: Core, chain: Chain) -> DepositService:
+    """What follows the chain for all organizations' wallets."""
+    from treasurer.deposits.service import DepositService
+
+    return DepositService(
+        database=core.database,
+        chain=chain,
+        rail=core.rail,
         clock=core.clock,
         new_id=core.new_id,
     )

@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from saga.engine import Pump
+from saga.steps.resolve import resolve_confirmed
 from treasurer.bootstrap import (
     Core,
     open_chain,
     open_core,
+    open_deposits,
     open_notifications,
     open_reconciliation,
     open_signer,
@@ -24,6 +26,7 @@ from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.settings import Settings
 from worker.auditor import Nightly, reconcile_nightly
+from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
@@ -49,7 +52,9 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     )
     try:
         await require_network(chain, core.network)
-        pump = Pump(saga_context(core, chain), signer)
+        context = saga_context(core, chain)
+        pump = Pump(context, signer)
+        deposits = open_deposits(core, chain)
         async with core.queue_app.open_async():
             ready()
             async with asyncio.TaskGroup() as group:
@@ -62,7 +67,11 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                         5.0, stop, "heads", lambda: sign_heads(core.database, core.audit, signer)
                     )
                 )
+                group.create_task(
+                    _every(2.0, stop, "deposits", lambda: follow_all(core.database, deposits))
+                )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
+                group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )

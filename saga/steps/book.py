@@ -16,7 +16,7 @@ from saga.leases import Leased
 from saga.steps.final import Final
 from saga.steps.quarantine import quarantine_within
 from saga.steps.void import void_mined
-from saga.transfer import Transfer, TransferState, require_legal
+from saga.transfer import Transfer, TransferItem, TransferState, require_legal
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId
 from treasurer.kernel.money import Asset
 from treasurer.ledger import store as ledger
@@ -48,6 +48,9 @@ async def book(
         # The order that all writers keep: payments, invoices, budget, balances.
         await payments.lock_settling(connection, organization_id, payment_ids)
         await spending.lock(connection, organization_id)
+        if before is TransferState.QUARANTINED and mine:
+            resumed = [item.payment_id for final in mine for item in final.transfer.items]
+            await context.outcomes.resumed(connection, organization_id, resumed, context.clock())
         by = {v: [final for final in mine if final.evidence.verdict is v] for v in Verdict}
         if paid := by[Verdict.PAID]:
             await _settle(context, connection, organization_id, before, paid)
@@ -105,28 +108,7 @@ async def _settle(
     await ledger.close_holds(
         connection, organization_id, [final.transfer.id for final in paid], posted=True
     )
-    running = {code: balance.posted_minor for code, balance in accounts.items()}
-    entries: list[JournalEntry] = []
-    settled: dict[PaymentId, tuple[bytes, int]] = {}
-    for final, item, _ in items:
-        asset = _token(context, final.transfer)
-        wallet = wallet_account(final.transfer.wallet_id, asset).code
-        running[wallet] -= item.amount_minor
-        entries.append(
-            JournalEntry(
-                "payment.settled",
-                item.payment_id,
-                (
-                    Posting(
-                        accounts[supplier_expense(asset).code].account_id,
-                        asset.symbol,
-                        item.amount_minor,
-                    ),
-                    Posting(accounts[wallet].account_id, asset.symbol, -item.amount_minor),
-                ),
-            )
-        )
-        settled[item.payment_id] = (final.receipt.transaction_hash, running[wallet])
+    entries, settled = _payment_entries(context, accounts, items)
     entries += _fee_entries(context, accounts, paid)
     await ledger.post(connection, organization_id, entries, now=now, new_id=context.new_id)
     await spending.land(
@@ -157,6 +139,37 @@ async def _settle(
             for final in paid
         ],
     )
+
+
+def _payment_entries(
+    context: SagaContext,
+    accounts: dict[str, Balance],
+    items: Sequence[tuple[Final, TransferItem, int]],
+) -> tuple[list[JournalEntry], dict[PaymentId, tuple[bytes, int]]]:
+    """An entry a payment; and of each its transaction's hash and the wallet's balance after it."""
+    running = {code: balance.posted_minor for code, balance in accounts.items()}
+    entries: list[JournalEntry] = []
+    settled: dict[PaymentId, tuple[bytes, int]] = {}
+    for final, item, _ in items:
+        asset = _token(context, final.transfer)
+        wallet = wallet_account(final.transfer.wallet_id, asset).code
+        running[wallet] -= item.amount_minor
+        entries.append(
+            JournalEntry(
+                "payment.settled",
+                item.payment_id,
+                (
+                    Posting(
+                        accounts[supplier_expense(asset).code].account_id,
+                        asset.symbol,
+                        item.amount_minor,
+                    ),
+                    Posting(accounts[wallet].account_id, asset.symbol, -item.amount_minor),
+                ),
+            )
+        )
+        settled[item.payment_id] = (final.receipt.transaction_hash, running[wallet])
+    return entries, settled
 
 
 async def _book_fees(

@@ -49,7 +49,9 @@ async def examine_stuck(
     foreign: set[TransferId] = set()
     passed: set[TransferId] = set()
     for sender, group in by_sender.items():
-        next_nonce, own = slots[group[0].wallet_id]
+        next_nonce, live = slots[group[0].wallet_id]
+        # A quarantined slot is not live, and is asked about all the same.
+        own = {transfer.slot[0]: TransferState.BROADCAST for transfer in group} | live
         latest, pending = [await context.chain.nonce(sender, at) for at in ("latest", "pending")]
         finalized = await context.chain.finalized()
         final = await context.chain.nonce(sender, finalized.number)

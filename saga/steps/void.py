@@ -68,6 +68,30 @@ async def void_mined(
         )
 
 
+async def void_foreign(
+    context: SagaContext, connection: AsyncConnection, leased: Leased, transfer: Transfer
+) -> None:
+    """End a quarantined transfer whose slot a final block gave to another transaction: ours never can be.
+
+    Nothing of the wallet's gas is booked: what was spent there is not known to be ours.
+    """
+    await context.outcomes.resumed(
+        connection,
+        leased.organization_id,
+        [item.payment_id for item in transfer.items],
+        context.clock(),
+    )
+    await _void(
+        context,
+        connection,
+        leased,
+        [transfer],
+        TransferState.QUARANTINED,
+        {transfer.id: "another transaction used its slot up"},
+        wait=LONGEST_WAIT,
+    )
+
+
 async def _void(
     context: SagaContext,
     connection: AsyncConnection,

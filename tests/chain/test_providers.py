@@ -296,6 +296,7 @@ async def test_another_genesis_is_another_network(fleet: Fleet, two: SeveralProv
         ("already known", "insufficient funds", BroadcastOutcome.ALREADY_KNOWN),
         ("nonce too low", "replacement underpriced", BroadcastOutcome.NONCE_TOO_LOW),
         ("insufficient funds", "no backend", BroadcastOutcome.UNKNOWN),
+        ("replacement underpriced", "no backend", BroadcastOutcome.UNKNOWN),
         ("replacement underpriced", "insufficient funds", BroadcastOutcome.UNDERPRICED),
         ("insufficient funds", "insufficient funds", BroadcastOutcome.REJECTED),
         ("no backend", "no backend", BroadcastOutcome.UNKNOWN),

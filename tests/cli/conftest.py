@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Ended, Place, Up, init_arguments, running_up
+from tests.support.cli import CANARY, Ended, Place, Up, add_key, init_arguments, running_up
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Ended]:
     place.variables["SIGNER_PASSPHRASE_FILE"] = str(place.folder / "passphrase")
     ended = place.run(*init_arguments(place), "--enroll-payees")
     assert ended.status == 0, ended
+    add_key(place, CANARY)
     return place, ended
 
 

@@ -13,7 +13,7 @@ from tests.support.cli import Place, init_arguments
 from tests.support.clock import START
 from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
 from treasurer.cli.checkup import State
-from treasurer.cli.checkup_chain import clock_finding
+from treasurer.cli.checkup_chain import clock_finding, providers_finding
 from treasurer.cli.checkup_organization import people_findings
 from treasurer.identity.model import User, UserState
 from treasurer.kernel.ids import OrganizationId, UserId
@@ -229,3 +229,20 @@ def test_a_folder_that_others_may_read_is_wrong(place: Place) -> None:
         State.BAD,
         f"{home} is open to other users: run chmod 700 {home}",
     )
+
+
+@pytest.mark.parametrize(
+    ("urls", "state", "words"),
+    [
+        (["https://a.example/key"], State.NOTE, "nothing it says is cross-checked"),
+        (["https://a.example/1", "https://a.example/2"], State.NOTE, "one host"),
+        (["https://a.example", "https://b.example"], State.GOOD, "two that agree"),
+    ],
+)
+def test_doctor_says_whether_providers_are_cross_checked(
+    urls: list[str], state: State, words: str
+) -> None:
+    (finding,) = providers_finding(urls, minato())
+    assert finding.state is state
+    assert words in finding.sentence
+    assert "key" not in finding.sentence

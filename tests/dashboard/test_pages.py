@@ -13,6 +13,7 @@ from tests.support.browser import (
 )
 from tests.support.invoices import printed
 from tests.support.payees import create_payee
+from treasurer.identity.freeze import freeze
 from treasurer.kernel.ids import PaymentId
 
 
@@ -136,6 +137,14 @@ async def test_a_banner_says_when_no_money_moves(
         await connection.execute(text(f"UPDATE organizations SET {change}"))
     for path in ("/", "/payments", "/policy"):
         assert f"<strong>{words}</strong>" in (await dashboard.browse(path, "cfo")).text
+
+
+async def test_the_banner_says_who_froze_it_when_and_why(dashboard: Dashboard) -> None:
+    services, cfo = dashboard.services, dashboard.organization.cfo
+    reason = "two <invoices> of one number"
+    await freeze(services.database, cfo, reason, now=services.clock(), new_id=services.new_id)
+    page = (await dashboard.browse("/", "administrator")).text
+    assert "Cfo froze it, 22 Nov 2026, 10:00 UTC: two &lt;invoices&gt; of one number" in page
 
 
 async def test_a_settled_payment_tells_its_story(dashboard: Dashboard) -> None:

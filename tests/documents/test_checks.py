@@ -48,10 +48,17 @@ def test_prepaid_rounding_and_half_cents_are_coherent(content):
     assert parse(content).outcome is Outcome.ACCEPTED
 
 
-def test_negative_total_is_rejected():
+def test_negative_invoice_is_a_credit_that_reads_well():
     reading = parse(ubl_invoice(payable="-512.00", total="-512.00"))
-    assert reading.outcome is Outcome.REJECTED
+    assert reading.outcome is Outcome.ACCEPTED
     assert codes(reading) == {"NEGATIVE_TOTAL"}
+    assert reading.fields["document_kind"] == "invoice"
+
+
+def test_negative_total_without_a_document_type_is_rejected():
+    content = ubl_invoice(payable="-512.00", total="-512.00")
+    reading = parse(content.replace(b"<cbc:InvoiceTypeCode>380</cbc:InvoiceTypeCode>", b""))
+    assert reading.outcome is Outcome.REJECTED
 
 
 def test_negative_total_in_prose_is_rejected_and_keeps_its_sign():

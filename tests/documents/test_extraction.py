@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import codes, parse, pdf, raw_pdf, text_invoice, ubl_invoice
+from tests.support.documents import SAMPLES, codes, parse, pdf, raw_pdf, text_invoice, ubl_invoice
 from treasurer.documents.extraction import DocumentReaders, read_document
 from treasurer.documents.limits import Limits
 from treasurer.documents.reading import Outcome
@@ -32,6 +32,29 @@ def test_the_child_reads_what_this_process_reads(readers, content):
     reading = readers.read_document(content)
     assert reading == parse(content)
     assert reading.printed == parse(content).printed
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.iterdir()))
+def test_the_child_reads_each_sample_alike(readers, name):
+    content = (SAMPLES / name).read_bytes()
+    assert readers.read_document(content, filename=name) == parse(content, filename=name)
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "iso-8859-2", "iso-8859-1", "windows-1250"])
+def test_the_child_knows_the_character_sets_of_xml(readers, encoding):
+    text = ubl_invoice().decode().replace("Halden Freight", "Häldén Freight")
+    content = text.replace('encoding="UTF-8"', f'encoding="{encoding}"').encode(encoding)
+    assert readers.read_document(content).fields["seller"] == "Häldén Freight AS"
+
+
+@pytest.mark.parametrize("level", ["UNOC", "UNOD", "UNOE", "UNOF", "UNOK", "UNOW"])
+def test_the_child_knows_the_character_sets_of_edifact(readers, level):
+    text = (SAMPLES / "halden-hf-1009.edi").read_text(encoding="ascii").replace("UNOC", level)
+    seller = {"UNOE": "Халден", "UNOF": "Χαλδεν"}.get(level, "Häldén")
+    codec = {"UNOC": "latin-1", "UNOD": "iso8859-2", "UNOE": "iso8859-5", "UNOF": "iso8859-7",
+             "UNOK": "iso8859-9", "UNOW": "utf-8"}[level]  # fmt: skip
+    content = text.replace("Halden Freight AS", seller).encode(codec)
+    assert readers.read_document(content).fields["seller"] == seller
 
 
 def test_single_use_function_reads_too():

@@ -3,13 +3,10 @@ import zlib
 import pytest
 
 from tests.support.documents import (
-    INVOICE_LINES,
     codes,
-    hybrid_pdf,
     parse,
     pdf,
     raw_pdf,
-    ubl_invoice,
 )
 from treasurer.documents.limits import Limits
 from treasurer.documents.reading import Outcome, Source
@@ -139,36 +136,6 @@ def test_pdf_without_text_is_reviewed():
     reading = parse(pdf(()))
     assert reading.outcome is Outcome.REVIEW
     assert "PDF_NO_TEXT_LAYER" in codes(reading)
-
-
-def test_embedded_invoice_that_agrees_is_noted():
-    reading = parse(hybrid_pdf(INVOICE_LINES, ubl_invoice(payable="840.00", total="840.00")))
-    assert reading.outcome is Outcome.ACCEPTED
-    assert codes(reading) == {"EMBEDDED_XML_NOT_READ"}
-
-
-@pytest.mark.parametrize(
-    ("xml", "code"),
-    [
-        (ubl_invoice(payable="8400.00"), "HYBRID_MISMATCH"),
-        (b"<Invoice><PayableAmount>many</PayableAmount></Invoice>", "HYBRID_MISMATCH"),
-        (b"<Invoice><DuePayableAmount>840.00</DuePayableAmount>"
-         b"<PayableAmount>1.00</PayableAmount></Invoice>", "HYBRID_MISMATCH"),
-        (b"<!DOCTYPE x><Invoice/>", "EMBEDDED_XML_UNREADABLE"),
-        (b"<Invoice>", "EMBEDDED_XML_UNREADABLE"),
-    ],
-)  # fmt: skip
-def test_embedded_invoice_that_differs_is_reviewed(xml, code):
-    reading = parse(hybrid_pdf(INVOICE_LINES, xml))
-    assert reading.outcome is Outcome.REVIEW
-    assert code in codes(reading)
-    assert reading.fields["payable_amount"] == "840.00"
-
-
-def test_amount_that_only_the_page_prints_loosely_is_compared_too():
-    xml = b'<Invoice><PayableAmount currencyID="USD">15000.00</PayableAmount></Invoice>'
-    reading = parse(hybrid_pdf(("Total 1,500.00 USDC to verified wallet",), xml))
-    assert "HYBRID_MISMATCH" in codes(reading)
 
 
 def test_form_fields_and_notes_are_reviewed():

@@ -34,6 +34,10 @@ def test_one_json_object_a_file_in_the_order_given():
         ("unknown-seller-tv-1004.txt", "accepted", "186.40", "USDC"),
         ("ambiguous-hf-1005.txt", "review", None, "USDC"),
         ("brightmoor-bm-1006.json", "accepted", "310.50", "USDC"),
+        ("halden-hf-1007.cii.xml", "accepted", "700.00", "USD"),
+        ("corvale-cs-1008.fatturapa.xml", "accepted", "366.00", "EUR"),
+        ("halden-hf-1009.edi", "accepted", "500.00", "EUR"),
+        ("halden-hf-1011.creditnote.xml", "accepted", "350.00", "USD"),
     ],
 )
 def test_samples_read_as_the_demonstration_needs(name, outcome, payable, currency):

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.support.documents import HALDEN, codes, parse, ubl_invoice
-from treasurer.documents.reading import Outcome, Source
+from tests.support.documents import HALDEN, SAMPLES, codes, parse, ubl_invoice
+from treasurer.documents.reading import Outcome, Severity, Source
 
 
 def test_coherent_invoice_is_accepted_with_xpaths():
@@ -161,3 +161,115 @@ def test_deceptive_characters_are_reviewed(hidden):
     reading = parse(content)
     assert reading.outcome is Outcome.REVIEW
     assert codes(reading) & {"BIDI_CONTROL", "INVISIBLE_UNICODE"}
+
+
+CREDIT_NOTE = (SAMPLES / "halden-hf-1011.creditnote.xml").read_text(encoding="utf-8")
+
+
+def test_credit_note_has_its_own_root_lines_and_type():
+    reading = parse(CREDIT_NOTE)
+    assert reading.outcome is Outcome.ACCEPTED
+    assert codes(reading) == {"CREDIT_NOTE"}
+    assert reading.format == "ubl-creditnote"
+    expected = {
+        "syntax": "UBL CreditNote",
+        "document_kind": "credit_note",
+        "type_code": "381",
+        "invoice_number": "HF-1011",
+        "preceding_invoice": "HF-1001",
+        "payable_amount": "350.00",
+        "tax_amount": "0.00",
+        "due_date": None,
+        "line_count": 1,
+    }
+    assert {name: reading.fields[name] for name in expected} == expected
+    (line,) = reading.fields["lines"]
+    assert (line["quantity"], line["net_amount"]) == ("1", "350.00")
+
+
+@pytest.mark.parametrize("code", ["381", "396", "261", "83", None])
+def test_credit_note_is_one_whatever_its_type_code(code):
+    old = "<cbc:CreditNoteTypeCode>381</cbc:CreditNoteTypeCode>"
+    new = old.replace("381", code) if code else ""
+    reading = parse(CREDIT_NOTE.replace(old, new))
+    assert reading.fields["document_kind"] == "credit_note"
+    assert codes(reading) == {"CREDIT_NOTE"}
+
+
+def test_credit_notes_due_date_stands_with_its_means_of_payment():
+    means = (
+        "<cac:PaymentMeans><cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>"
+        "<cbc:PaymentDueDate>2026-12-16</cbc:PaymentDueDate><cac:PayeeFinancialAccount>"
+        "<cbc:ID>NO9386011117947</cbc:ID></cac:PayeeFinancialAccount></cac:PaymentMeans>"
+    )
+    reading = parse(CREDIT_NOTE.replace("<cac:TaxTotal>", means + "<cac:TaxTotal>", 1))
+    assert reading.fields["due_date"] == "2026-12-16"
+    assert reading.fields["iban"] == "NO9386011117947"
+
+
+@pytest.mark.parametrize(("code", "noted"), [("384", {"CORRECTED_INVOICE"}), ("389", set())])
+def test_corrected_and_self_billed_invoices_are_invoices(code, noted):
+    reading = parse(ubl_invoice().replace(b"TypeCode>380<", f"TypeCode>{code}<".encode()))
+    assert reading.fields["document_kind"] == "invoice"
+    assert reading.outcome is Outcome.ACCEPTED
+    assert codes(reading) == noted
+
+
+def test_document_allowances_and_charges_are_read_with_their_category():
+    item = (
+        "<cac:AllowanceCharge><cbc:ChargeIndicator>{}</cbc:ChargeIndicator>"
+        '<cbc:Amount currencyID="USD">{}</cbc:Amount><cac:TaxCategory><cbc:ID>S</cbc:ID>'
+        "<cbc:Percent>25</cbc:Percent></cac:TaxCategory></cac:AllowanceCharge>"
+    )
+    content = ubl_invoice(extra=item.format("true", "3.00") + item.format("false", "1.00"))
+    assert parse(content).fields["allowance_charges"] == [
+        {"charge": True, "amount": "3.00", "vat_category": "S", "vat_rate": "25"},
+        {"charge": False, "amount": "1.00", "vat_category": "S", "vat_rate": "25"},
+    ]
+
+
+def test_prefixes_are_the_writers_choice():
+    renamed = ubl_invoice().replace(b"cbc:", b"b:").replace(b"xmlns:cbc", b"xmlns:b")
+    renamed = renamed.replace(b"<Invoice ", b"<u:Invoice ").replace(b"xmlns=", b"xmlns:u=")
+    renamed = renamed.replace(b"</Invoice>", b"</u:Invoice>")
+    assert parse(renamed).fields == parse(ubl_invoice()).fields
+
+
+def test_sub_lines_are_counted_with_the_line_above_them():
+    end = b"</cac:InvoiceLine>"
+    below = b"<cac:SubInvoiceLine><cbc:ID>1.1</cbc:ID></cac:SubInvoiceLine>"
+    reading = parse(ubl_invoice().replace(end, below + end))
+    (line,) = reading.fields["lines"]
+    assert line["sub_lines"] == 1
+    assert reading.outcome is Outcome.ACCEPTED
+
+
+def test_two_attachments_of_one_name_are_reviewed():
+    attachment = (
+        "<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment>"
+        '<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="a.pdf">AA=='
+        "</cbc:EmbeddedDocumentBinaryObject></cac:Attachment></cac:AdditionalDocumentReference>"
+    )
+    assert codes(parse(ubl_invoice(extra=attachment))) == set()
+    assert codes(parse(ubl_invoice(extra=attachment * 2))) == {"ATTACHMENT_NAME_TWICE"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "payable", "found"),
+    [
+        ("xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0", "515.00", None),
+        ("xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0", "512.00",
+         "BR-DEX-09"),
+        ("xrechnung_3.0", "512.00", None),
+        ("xrechnung_3.0", "515.00", "BR-CO-16"),
+    ],
+)  # fmt: skip
+def test_only_the_extension_adds_what_is_collected_for_others(profile, payable, found):
+    paid = '<cbc:PaidAmount currencyID="USD">3.00</cbc:PaidAmount>'
+    other = f"<cac:PrepaidPayment>{paid}</cac:PrepaidPayment>"
+    content = ubl_invoice(extra=other, payable=payable).decode()
+    profile = f"urn:cen.eu:en16931:2017#compliant#urn:{profile}"
+    identifier = f"<cbc:CustomizationID>{profile}</cbc:CustomizationID>"
+    reading = parse(content.replace("<cbc:ID>HF-4110", identifier + "<cbc:ID>HF-4110"))
+    wrong = {f.code for f in reading.findings if f.severity is Severity.REVIEW}
+    assert wrong == ({found} if found else set())

@@ -38,7 +38,7 @@ async def test_the_briefing_counts_what_waits_and_left(dashboard: Dashboard) -> 
         "Norwick Instruments Ltd",
         "Cfo",
     )
-    assert (letterhead.frozen, letterhead.live, letterhead.waiting) == (False, True, 1)
+    assert (letterhead.freeze, letterhead.live, letterhead.waiting) == (None, True, 1)
     dashboard.clock.advance(hours=72)
     assert await reports.waiting(cfo) == ()
     assert (await reports.letterhead(cfo)).waiting == 0

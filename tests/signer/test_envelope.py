@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signer.envelope import sealed, unsigned_hash
-from signer.keys import KeyRing, secret_address
+from signer.keys import Keystore, secret_address
 from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
 
 ADDRESSES = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
@@ -52,7 +52,7 @@ def test_bytes_and_hash_equal_eth_account(
         "accessList": (),
     }
     covered = unsigned_hash(transaction)
-    envelope = sealed(transaction, KeyRing([key]).sign(sender, covered))
+    envelope = sealed(transaction, Keystore([key]).sign(sender, covered))
     expected = Account.from_key(key).sign_transaction(fields)
     assert covered == bytes(TypedTransaction.from_dict(fields).hash())
     assert envelope.raw == bytes(expected.raw_transaction)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signer.journal import Journal
-from signer.keys import KeyRing
+from signer.keys import Keystore
 from signer.limits_file import limits_yaml
 from signer.protocol import Answer, Refusal, Signed
 from signer.records import AttemptKind, SignedRecords, WalletRecord
@@ -106,7 +106,7 @@ def test_a_record_of_an_unknown_kind_stops_the_start(tmp_path: Path) -> None:
         SignedRecords(journal)
 
 
-KEYS = KeyRing([TREASURY_KEY])
+KEYS = Keystore([TREASURY_KEY])
 FEE_STEPS = [FEES]
 while len(FEE_STEPS) < 6:
     FEE_STEPS.append(bumped(FEE_STEPS[-1]))

@@ -43,6 +43,7 @@ from treasurer.payments.service import PaymentService
 from treasurer.payments.wallets import Wallet
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar
+from treasurer.transfers.service import TransferService
 
 HOST = "treasurer.test"
 TOKEN_ADDRESS = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
@@ -178,6 +179,7 @@ def services_for(
             clock=clock,
             new_id=uuid7,
         ),
+        transfers=TransferService(database=database, clock=clock, new_id=uuid7),
         approvals=approvals,
         policies=policies,
         cash=CashService(database=database, rail=RAIL, prices=prices, clock=clock),

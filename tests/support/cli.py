@@ -3,6 +3,7 @@ environment. `running_up` is a `treasurer up` that tests talk to."""
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from signer.settings import PASSPHRASE, PASSPHRASE_FILE, RPC_URLS
+from signer.keys import DEVELOPMENT_SCRYPT_N, encrypt_key, secret_address
+from signer.settings import PASSPHRASE, PASSPHRASE_FILE, RPC_URLS, Home
 from treasurer.cli.main import main
 from treasurer.embedded.devchain.accounts import CHAIN_ID, development_account
 from treasurer.settings import Settings
@@ -25,6 +27,8 @@ TIMEOUT_S = 60
 PASSPHRASE_TEXT = "correct horse battery staple"
 WALLET = development_account(0)
 """Its key is public; the chain gave it coins for fees."""
+CANARY = secrets.token_bytes(32)
+"""A second key of the signer's, which signs nothing: wherever it is found, keys are found."""
 
 _NOT_INHERITED = {name.upper() for name in Settings.model_fields} | {
     PASSPHRASE,
@@ -91,6 +95,12 @@ class Place:
         path.write_text(text, encoding="utf-8")
         path.chmod(mode)
         return path
+
+
+def add_key(place: Place, secret: bytes) -> None:
+    """One more key file in the signer's folder, under the passphrase of `init_arguments`."""
+    content = encrypt_key(secret, PASSPHRASE_TEXT.encode(), scrypt_n=DEVELOPMENT_SCRYPT_N)
+    (Home(place.home / "signer").keys / f"{secret_address(secret)}.json").write_bytes(content)
 
 
 @dataclass

@@ -18,7 +18,8 @@ from signer.desk import SigningDesk
 from signer.freeze import FreezeSwitch
 from signer.home import create_home
 from signer.journal import Journal
-from signer.keys import DEVELOPMENT_SCRYPT_N, KeyRing, load_keys
+from signer.key_ring import KeyRing
+from signer.keys import DEVELOPMENT_SCRYPT_N, load_keys
 from signer.limits import Destination, Limits, Spender, TokenLimit, TopUpLimit
 from signer.limits_file import LimitsFile
 from signer.nonce_watch import NonceWatch

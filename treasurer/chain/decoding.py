@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from treasurer.chain.errors import ChainBadAnswer
 from treasurer.chain.json_rpc import Json
-from treasurer.chain.port import BlockRef, Log, Receipt
+from treasurer.chain.port import BlockRef, Log, PlacedLog, Receipt
 
 T = TypeVar("T")
 
@@ -87,6 +87,22 @@ def transaction_hashes(answer: Json) -> tuple[bytes, list[bytes]]:
     if not isinstance(hashes, list):
         raise TypeError("transactions is no list")
     return data(fields["hash"], length=32), [data(entry, length=32) for entry in hashes]
+
+
+def placed_logs(answer: Json) -> list[PlacedLog]:
+    """Events of a range. A log that was removed by a reorganisation is none."""
+    if not isinstance(answer, list):
+        raise TypeError("expected a list of logs")
+    return [
+        PlacedLog(
+            block_number=quantity(fields["blockNumber"]),
+            block_hash=data(fields["blockHash"], length=32),
+            transaction_hash=data(fields["transactionHash"], length=32),
+            log=_log(entry),
+        )
+        for entry in answer
+        if (fields := _object(entry)).get("removed") is not True
+    ]
 
 
 def _log(answer: Json) -> Log:

@@ -9,7 +9,7 @@ from typing import Self
 
 from eth_hash.auto import keccak
 
-from treasurer.chain import decoding
+from treasurer.chain import decoding, log_pages
 from treasurer.chain.errors import (
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
@@ -32,6 +32,7 @@ from treasurer.chain.port import (
     BlockSelector,
     BroadcastOutcome,
     FeeQuote,
+    PlacedLog,
     Receipt,
 )
 from treasurer.chain.rpc import JsonRpc
@@ -151,6 +152,11 @@ class EvmChain:
             for owner in owners
         ]
         return [_balance(token, answer) for answer in await self._rpc.batch("eth_call", calls)]
+
+    async def transfer_logs(
+        self, tokens: Sequence[str], holders: Sequence[str], first: int, last: int
+    ) -> tuple[PlacedLog, ...]:
+        return await log_pages.transfer_logs(self._rpc, tokens, holders, first, last)
 
     async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
         return await self._quantity("eth_getTransactionCount", address, _selector(block))

@@ -42,6 +42,16 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedLog:
+    """An event with the block and transaction that it stands in."""
+
+    block_number: int
+    block_hash: bytes
+    transaction_hash: bytes
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What one transaction did. `succeeded` proves no transfer: see `tokens.match_items`."""
 
@@ -100,10 +110,10 @@ class Chain(Protocol):
     """One network. Reads raise Transient; `broadcast` and `broadcast_many` never raise.
 
     Over several providers, what an irreversible step stands on is answered only when two agree:
-    `finalized`, `evidence`, `receipts`, nonces and balances at a block; and so are a token's `code`,
-    `storage` and `token_decimals`, on which a signature depends. They raise ProvidersDisagree when two
-    contradict each other, and Transient while fewer than two answer. All else is a hint, asked of one
-    provider after the other.
+    `finalized`, `evidence`, `receipts`, `transfer_logs`, nonces and balances at a block; and so are a
+    token's `code`, `storage` and `token_decimals`, on which a signature depends. They raise
+    ProvidersDisagree when two contradict each other, and Transient while fewer than two answer. All
+    else is a hint, asked of one provider after the other.
     """
 
     async def chain_id(self) -> int:
@@ -144,6 +154,13 @@ class Chain(Protocol):
         self, token: str, owners: Sequence[str], block: BlockSelector = "latest"
     ) -> list[int]:
         """Base units, in the order of `owners`."""
+
+    async def transfer_logs(
+        self, tokens: Sequence[str], holders: Sequence[str], first: int, last: int
+    ) -> tuple[PlacedLog, ...]:
+        """`Transfer` events of `tokens` from or to `holders` in the blocks `first` to `last`, in canonical
+        order, each once. Over several providers two agree on them where the blocks are final.
+        """
 
     async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
         """How many transactions of `address` are mined: the first free nonce."""

@@ -15,6 +15,7 @@ from treasurer.chain.port import (
     BlockSelector,
     BroadcastOutcome,
     FeeQuote,
+    PlacedLog,
     Receipt,
 )
 from treasurer.chain.voices import Question, T, Voices
@@ -82,6 +83,15 @@ class SeveralProviders:
     ) -> list[int]:
         return await self._at(
             f"balances of {token}", block, lambda chain: chain.token_balances(token, owners, block)
+        )
+
+    async def transfer_logs(
+        self, tokens: Sequence[str], holders: Sequence[str], first: int, last: int
+    ) -> tuple[PlacedLog, ...]:
+        return await self._both(
+            f"transfers in blocks {first} to {last}",
+            lambda chain: chain.transfer_logs(tokens, holders, first, last),
+            last,
         )
 
     async def nonce(self, address: str, block: BlockSelector = "latest") -> int:

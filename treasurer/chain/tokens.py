@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from treasurer.chain.port import Receipt
+from treasurer.chain.port import Log, Receipt
 from treasurer.kernel.order import require_address
 
 TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
@@ -58,17 +58,21 @@ def decode_transfers(receipt: Receipt, token: str) -> tuple[TokenTransfer, ...]:
     move no base units.
     """
     return tuple(
-        TokenTransfer(
-            sender=_address(log.topics[1]),
-            recipient=_address(log.topics[2]),
-            amount_minor=int.from_bytes(log.data),
-            log_index=log.log_index,
-        )
+        transfer
         for log in receipt.logs
-        if log.address == token
-        and len(log.topics) == 3
-        and log.topics[0] == TRANSFER_TOPIC
-        and len(log.data) == _WORD_BYTES
+        if log.address == token and (transfer := decode_transfer(log)) is not None
+    )
+
+
+def decode_transfer(log: Log) -> TokenTransfer | None:
+    """What a `Transfer` event says; None for an event of another shape."""
+    if len(log.topics) != 3 or log.topics[0] != TRANSFER_TOPIC or len(log.data) != _WORD_BYTES:
+        return None
+    return TokenTransfer(
+        sender=_address(log.topics[1]),
+        recipient=_address(log.topics[2]),
+        amount_minor=int.from_bytes(log.data),
+        log_index=log.log_index,
     )
 
 

@@ -14,9 +14,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("treasurer.cli.worker", "Run jobs and the pump."),
     "migrate": ("treasurer.cli.migrate", "Bring the database to the newest schema."),
     "live": ("treasurer.cli.live", "Turn dry run off, or on again."),
+    "freeze": ("treasurer.cli.freeze", "Stop payments at once, and say why."),
+    "unfreeze": ("treasurer.cli.freeze", "Let payments go again, and say why."),
     "token": ("treasurer.cli.token", "Print an access token for scripts."),
     "read": ("treasurer.cli.read", "Read documents without database or server."),
     "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
+    "transfers": ("treasurer.cli.transfers", "Show transfers; resolve what is quarantined."),
     "audit": ("treasurer.cli.audit", "Verify the audit chain."),
 }
 

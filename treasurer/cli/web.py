@@ -49,6 +49,7 @@ def _services(core: Core) -> Services:
         invoices=core.invoices,
         payees=core.payees,
         payments=core.payments,
+        transfers=core.transfers,
         approvals=core.approvals,
         policies=core.policies,
         cash=core.cash,

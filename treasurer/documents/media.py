@@ -1,6 +1,9 @@
 """Owns what a document is, told by its bytes. Must never believe a file name or a declared type."""
 
+import base64
+import binascii
 import codecs
+import contextlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +33,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _MARKUP = re.compile(r"<(?:\?xml|!|[A-Za-z_])")
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+"""The object identifier of PKCS #7 signed data, which stands right after the envelope's length."""
+_ENVELOPE_WITHIN = 128
 _PDF_WITHIN = 1024
 """ISO 32000 lets the header stand anywhere in the first kilobyte."""
 
@@ -80,6 +86,15 @@ class Document:
         return None
 
     @cached_property
+    def is_signed_envelope(self) -> bool:
+        """Whether this is PKCS #7 signed data (.p7m), in DER or as base64 of it."""
+        head = self.content[:_ENVELOPE_WITHIN]
+        if head.lstrip().startswith(b"MII"):
+            with contextlib.suppress(binascii.Error):
+                head = base64.b64decode(b"".join(head.split())[:88])
+        return head.startswith(b"\x30") and _SIGNED_DATA in head
+
+    @cached_property
     def xml_root(self) -> etree._Element:
         """The parsed root, once for all readers that look at it. Raises Refused."""
         return parse_xml(self.content, self.limits)
@@ -95,9 +110,10 @@ def unreadable(kind: Kind) -> Refused:
         case Kind.XML:
             return Refused(
                 "XML_UNKNOWN",
-                "the XML is no invoice of a known format; send UBL 2.1 in its own namespace",
+                "the XML is no invoice of a known format; send UBL 2.1, CII or FatturaPA",
             )
         case _:
             return Refused(
-                "MEDIA_UNSUPPORTED", "send a UBL 2.1 invoice, a PDF with text, JSON or plain text"
+                "MEDIA_UNSUPPORTED",
+                "send an e-invoice (UBL, CII, FatturaPA, EDIFACT), a PDF with text, JSON or plain text",
             )

@@ -42,6 +42,8 @@ class Source(StrEnum):
     LINE = "line"
     POINTER = "pointer"
     """A JSON pointer, RFC 6901."""
+    SEGMENT = "segment"
+    """A segment of EDIFACT, counted from 1: `segment 96, MOA`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Finding:
 class Evidence:
     """Where a field stands in the document. `text` is what is printed there, shortened.
 
-    `page` counts from 1. `location` is an XPath, a JSON pointer, or `line 7` / `page 1, line 7`.
+    `page` counts from 1. `location` is an XPath (behind the file's name where it is one inside a
+    PDF), a JSON pointer, `segment 96, MOA`, or `line 7` / `page 1, line 7`.
     """
 
     field: str

@@ -1,27 +1,12 @@
-"""Owns the repeated groups of a UBL invoice: VAT breakdown, payment means, lines, attachments."""
+"""Owns the repeated groups of a UBL invoice: VAT breakdown, payment means and lines."""
 
-from pathlib import PurePosixPath
+from decimal import Decimal
 
 from treasurer.documents.draft import Refused
 from treasurer.documents.limits import Limits
 from treasurer.documents.reading import FieldValue
 from treasurer.documents.xml import Node
-from treasurer.documents.xml_amounts import decimal_text
-
-_ATTACHMENTS = frozenset(
-    {
-        "application/pdf", "image/png", "image/jpeg", "text/csv", "application/xml", "text/xml",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        "application/vnd.oasis.opendocument.spreadsheet",
-    }
-)  # fmt: skip
-"""EN 16931 BR-CL-24, and XML as XRechnung allows it."""
-_EXECUTABLE = frozenset(
-    {
-        ".exe", ".com", ".bat", ".cmd", ".scr", ".pif", ".msi", ".dll", ".js", ".jse", ".vbs", ".vbe",
-        ".wsf", ".hta", ".ps1", ".jar", ".lnk", ".sh", ".app", ".cpl", ".reg", ".docm", ".xlsm",
-    }
-)  # fmt: skip
+from treasurer.documents.xml_amounts import decimal_text, require_currency
 
 
 def vat_breakdown(top: Node, taxes: list[Node]) -> None:
@@ -75,6 +60,45 @@ def payment_means(top: Node) -> list[FieldValue]:
     return rows
 
 
+def third_party_payments(top: Node) -> None:
+    """BG-DEX-09 of the XRechnung extension: amounts collected for others, due on top of the total.
+
+    Elsewhere the same group only explains what was prepaid.
+    """
+    if "extension:xrechnung" not in (top.draft.text("profile") or ""):
+        return
+    found = [
+        (node, amount)
+        for node in top.walk("cac:PrepaidPayment", "cbc:PaidAmount")
+        if (amount := decimal_text(node)) is not None
+    ]
+    for node, _amount in found:
+        require_currency(node, top.draft.text("currency"))
+    if found:
+        total = sum((Decimal(amount) for _node, amount in found), Decimal(0))
+        shown = " + ".join(amount for _node, amount in found)
+        top.draft.put_xpath("third_party_amount", str(total), found[0][0].path, shown)
+
+
+def allowance_charges(top: Node) -> None:
+    """BG-20 and BG-21, the document's own allowances and charges."""
+    rows: list[FieldValue] = []
+    for item in top.children("cac:AllowanceCharge"):
+        category = item.child("cac:TaxCategory")
+        rows.append(
+            {
+                "charge": item.text("cbc:ChargeIndicator") in ("true", "1"),
+                "amount": decimal_text(item.child("cbc:Amount")),
+                "vat_category": None if category is None else category.text("cbc:ID"),
+                "vat_rate": None
+                if category is None
+                else decimal_text(category.child("cbc:Percent")),
+            }
+        )
+    if rows:
+        top.draft.put_xpath("allowance_charges", rows, f"{top.path}/cac:AllowanceCharge")
+
+
 def lines(top: Node, element: str, quantity: str, limits: Limits) -> None:
     """BG-25. `quantity` is `Invoiced` or `Credited`. Raises Refused over the line limit."""
     found = top.children(element)
@@ -112,25 +136,3 @@ def _line(line: Node, element: str, quantity: str) -> dict[str, FieldValue]:
     if below:
         row["sub_lines"] = len(below)
     return row
-
-
-def attachments(top: Node) -> None:
-    """How many files are embedded. None is opened; one that could run rejects the document."""
-    embedded = list(
-        top.walk(
-            "cac:AdditionalDocumentReference",
-            "cac:Attachment",
-            "cbc:EmbeddedDocumentBinaryObject",
-        )
-    )
-    top.draft.put_xpath("attachments", len(embedded), f"{top.path}/cac:AdditionalDocumentReference")
-    for node in embedded:
-        suffix = PurePosixPath(node.element.get("filename", "").lower()).suffix
-        if suffix in _EXECUTABLE:
-            top.draft.reject(
-                "EXECUTABLE_ATTACHMENT", f"{node.path} is a program; ask for the invoice without it"
-            )
-        elif node.element.get("mimeCode", "").lower() not in _ATTACHMENTS:
-            top.draft.note(
-                "ATTACHMENT_TYPE", f"{node.path} has a type that EN 16931 does not know; not opened"
-            )

@@ -4,16 +4,18 @@ Must never resolve, include or repair anything.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
 from treasurer.documents.draft import Draft, Refused
 from treasurer.documents.limits import Limits
+from treasurer.documents.unicode import deceptive
 
 _DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
+_LONGEST_TEXT = 20_000
 
 
 def parse_xml(content: bytes, limits: Limits) -> etree._Element:
@@ -76,7 +78,7 @@ class Node:
 
     element: etree._Element
     path: str
-    prefixes: dict[str, str]
+    prefixes: Mapping[str, str]
     draft: Draft
 
     def child(self, *names: str) -> "Node | None":
@@ -131,3 +133,25 @@ class Node:
         """`child(*names).value()`, None when absent."""
         node = self.child(*names)
         return None if node is None else node.value()
+
+    def put(self, name: str, *names: str) -> None:
+        """Record the text at `child(*names)` as the field `name`, unless it is absent or empty."""
+        node = self.child(*names)
+        value = None if node is None else node.value()
+        if node is not None and value is not None:
+            self.draft.put_xpath(name, value, node.path)
+
+    def put_first(self, name: str, *names: str) -> None:
+        """The same for the first of possibly many."""
+        for node in self.walk(*names):
+            if node.value() is not None:
+                node.put(name)
+                return
+
+
+def report_deceptive(root: etree._Element, draft: Draft) -> None:
+    """Review texts that show something else than they say."""
+    # Longer texts are base64 of attachments, which are not opened.
+    texts = " ".join(str(text) for text in root.itertext() if len(text) < _LONGEST_TEXT)
+    for code, message in deceptive(texts):
+        draft.review(code, message)

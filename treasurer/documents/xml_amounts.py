@@ -48,3 +48,23 @@ def require_currency(node: Node, currency: str | None) -> None:
             f"{node.path} is in {printed or 'no currency'}, the invoice in {currency or 'none'}; "
             "ask which one is meant",
         )
+
+
+def put_amount_of(nodes: list[Node], name: str, currency: str | None) -> None:
+    """Record the one amount of `nodes` that is in `currency`, which an amount need not repeat.
+
+    Two rejects the document; none in it, but one in another currency, is a question for a person.
+    """
+    own = [node for node in nodes if node.element.get("currencyID") in (None, currency)]
+    chosen = own or nodes
+    if len(chosen) > 1:
+        chosen[0].draft.reject(
+            "DUPLICATE_ELEMENT",
+            f"{chosen[0].path} is one of {len(chosen)} where one may stand; ask for a corrected "
+            "invoice",
+            name,
+        )
+    if chosen:
+        put_amount(chosen[0], name)
+    if not own and nodes:
+        require_currency(nodes[0], currency)

@@ -15,7 +15,12 @@ from treasurer.invoices.terms import Terms
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.ids import InvoiceId
 
-HOLDING_NOTES = frozenset({"COLLECTED_BY_SELLER", "NOTHING_TO_PAY", "ALREADY_PAID"})
+HOLDING_NOTES = frozenset(
+    {
+        "COLLECTED_BY_SELLER", "NOTHING_TO_PAY", "ALREADY_PAID", "CREDIT_NOTE", "NEGATIVE_TOTAL",
+        "CORRECTED_INVOICE", "PRO_FORMA", "TEST_DOCUMENT",
+    }
+)  # fmt: skip
 """A sound reading may still say that paying it would be wrong; a person looks at those."""
 
 

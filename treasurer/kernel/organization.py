@@ -27,6 +27,7 @@ class Permission(StrEnum):
     POLICY_WRITE = "policy:write"
     APPROVALS_VOTE = "approvals:vote"
     PAYEES_WRITE = "payees:write"
+    PAYMENTS_FREEZE = "payments:freeze"
     INVOICES_SUBMIT = "invoices:submit"
     AUDIT_READ = "audit:read"
     ADMIN_ALL = "admin:all"
@@ -50,6 +51,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.ADMIN_ALL,
         Permission.POLICY_WRITE,
         Permission.PAYEES_WRITE,
+        Permission.PAYMENTS_FREEZE,
         Permission.AUDIT_READ,
         Permission.TREASURY_WRITE,
     },
@@ -57,6 +59,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         Permission.APPROVALS_VOTE,
         Permission.POLICY_WRITE,
+        Permission.PAYMENTS_FREEZE,
         Permission.PORTFOLIO_WRITE,
         Permission.ALERTS_MANAGE,
         Permission.REPORTS_GENERATE,

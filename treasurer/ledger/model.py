@@ -51,6 +51,21 @@ def opening_equity(asset: Asset) -> AccountCode:
     return AccountCode(f"equity:opening:{asset.symbol}", AccountKind.EQUITY, asset)
 
 
+def supplier_refunds(asset: Asset) -> AccountCode:
+    """What payees sent back, until a credit note says what for."""
+    return AccountCode(f"income:supplier-refunds:{asset.symbol}", AccountKind.INCOME, asset)
+
+
+def suspense(asset: Asset) -> AccountCode:
+    """What came from, or went to, somebody unknown, until people say what it was."""
+    return AccountCode(f"liability:suspense:{asset.symbol}", AccountKind.LIABILITY, asset)
+
+
+def transit(asset: Asset) -> AccountCode:
+    """On the way between two own wallets: our transfer takes it out, its arrival brings it in."""
+    return AccountCode(f"asset:transit:{asset.symbol}", AccountKind.ASSET, asset)
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One leg of an entry."""

@@ -66,7 +66,7 @@ class WalletEnrolment:
         )
         now = self._clock()
         async with self._database.unit(organization_id) as connection:
-            await wallets.insert(connection, organization_id, wallet, now)
+            await wallets.insert(connection, organization_id, wallet, now, opened_block=head)
             for code in (
                 network_fees(self._rail.native),
                 *(supplier_expense(token.asset) for token in self._rail.tokens),

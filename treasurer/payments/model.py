@@ -36,7 +36,8 @@ LEGAL: dict[PaymentState, frozenset[PaymentState]] = {
     _S.APPROVED: frozenset({_S.AWAITING_APPROVAL, _S.DENIED, _S.EXPIRED, _S.EXECUTING}),
     # Back to approved when its transfer was voided: nothing left the wallet.
     _S.EXECUTING: frozenset({_S.SETTLED, _S.APPROVED, _S.NEEDS_ATTENTION}),
-    _S.NEEDS_ATTENTION: frozenset({_S.SETTLED, _S.APPROVED, _S.DENIED}),
+    # Two people resolved its transfer; from there it ends as any other.
+    _S.NEEDS_ATTENTION: frozenset({_S.EXECUTING}),
     _S.DENIED: frozenset(),
     _S.EXPIRED: frozenset(),
     _S.SETTLED: frozenset(),

@@ -211,6 +211,27 @@ class PaymentOutcomes:
             connection, organization_id, "payment.returned", {id_: {} for id_ in ids}, now, None
         )
 
+    async def resumed(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        ids: Sequence[PaymentId],
+        now: datetime,
+    ) -> None:
+        """Two people resolved their transfer: they execute again, and end as the chain says."""
+        moved = await store.move_many(
+            connection,
+            organization_id,
+            ids,
+            PaymentState.NEEDS_ATTENTION,
+            PaymentState.EXECUTING,
+        )
+        if moved != len(ids):
+            raise InvariantViolated("PAYMENT_STATE", "a quarantined transfer's payment moved on")
+        await self._record(
+            connection, organization_id, "payment.resumed", {id_: {} for id_ in ids}, now, None
+        )
+
     async def needs_attention(
         self,
         connection: AsyncConnection,

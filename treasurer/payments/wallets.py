@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from treasurer.kernel.ids import OrganizationId, WalletId
 
 _INSERT = text("""
-    INSERT INTO wallets (organization_id, id, chain_id, address, label, state, next_nonce, created_at)
-    VALUES (:organization_id, :id, :chain_id, :address, :label, 'active', :next_nonce, :now)
+    INSERT INTO wallets (organization_id, id, chain_id, address, label, state, next_nonce, created_at,
+                         opened_block)
+    VALUES (:organization_id, :id, :chain_id, :address, :label, 'active', :next_nonce, :now,
+            :opened_block)
 """)
 _ACTIVE = """
     SELECT w.id, w.chain_id, w.address, w.label, w.state, w.next_nonce, (
@@ -49,9 +51,16 @@ class Wallet:
 
 
 async def insert(
-    connection: AsyncConnection, organization_id: OrganizationId, wallet: Wallet, now: datetime
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    wallet: Wallet,
+    now: datetime,
+    *,
+    opened_block: int | None = None,
 ) -> None:
-    """Enrol a wallet; its `next_nonce` is the chain's transaction count at that moment."""
+    """Enrol a wallet whose books open with its balances and its nonce at `opened_block`; without one its
+    deposits are not followed.
+    """
     await connection.execute(
         _INSERT,
         {
@@ -61,6 +70,7 @@ async def insert(
             "address": wallet.address,
             "label": wallet.label,
             "next_nonce": wallet.next_nonce,
+            "opened_block": opened_block,
             "now": now,
         },
     )

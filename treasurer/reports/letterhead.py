@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from treasurer.identity.freeze import FreezeState, read_freeze
 from treasurer.kernel.ids import OrganizationId, UserId
 from treasurer.reports.briefing import MOST_WAITING
 
@@ -21,11 +22,14 @@ _LETTERHEAD = text("""
 
 @dataclass(frozen=True, slots=True)
 class Letterhead:
-    """What every page says: whose it is, whether anything is paid, how many approvals wait."""
+    """What every page says: whose it is, whether anything is paid, how many approvals wait.
+
+    `freeze` is None while nothing is frozen.
+    """
 
     organization_name: str
     user_name: str
-    frozen: bool
+    freeze: FreezeState | None
     live: bool
     waiting: int
 
@@ -44,4 +48,6 @@ async def read_letterhead(
         },
     )
     row = found.one()
-    return Letterhead(row.name, row.user_name, row.frozen, row.mode == "live", int(row.waiting))
+    # Asked for only then, because every page reads this.
+    freeze = await read_freeze(connection, organization_id) if row.frozen else None
+    return Letterhead(row.name, row.user_name, freeze, row.mode == "live", int(row.waiting))

@@ -37,7 +37,8 @@ class Violation:
 class InFlight:
     """What explains a difference between ledger and chain at the report's block, base units.
 
-    `why` is "mined, not yet booked" (negative: it left already) or "booked in a later block".
+    `transfer_id` is a deposit's own id where it is one. `why` is "mined, not yet booked" (negative: it
+    left already) or "booked in a later block".
     """
 
     wallet_id: str

@@ -39,6 +39,10 @@ _ADDRESSES = text("""
     SELECT address FROM wallets
     WHERE organization_id = :organization_id AND chain_id = :chain_id ORDER BY address
 """)
+_FOLLOWED = text("""
+    SELECT final_number FROM index_cursors
+    WHERE organization_id = :organization_id AND chain_id = :chain_id
+""")
 _VIOLATIONS = Counter(
     "treasurer_audit_violations_total", "Violations found by reconciliations.", ("check",)
 )
@@ -132,12 +136,14 @@ class Reconciliation:
 
     async def _scene(self, organization_id: OrganizationId, now: datetime) -> Scene:
         block = await self._chain.finalized()
+        scope = {"organization_id": organization_id, "chain_id": self._network.chain_id}
         async with self._database.unit(organization_id) as connection:
-            rows = await connection.execute(
-                _ADDRESSES,
-                {"organization_id": organization_id, "chain_id": self._network.chain_id},
-            )
+            rows = await connection.execute(_ADDRESSES, scope)
             addresses = [str(row[0]) for row in rows]
+            followed = (await connection.execute(_FOLLOWED, scope)).scalar_one_or_none()
+        if followed is not None and followed < block.number:
+            # What came in later is not booked yet, and cannot be expected to be.
+            block = await self._chain.block(followed) or block
         return Scene(
             organization_id=organization_id,
             database=self._database,

@@ -37,7 +37,12 @@ _WALLETS = text("""
          WHERE t.organization_id = w.organization_id AND t.wallet_id = w.id
            AND t.nonce IS NOT NULL
            AND (t.state NOT IN ('settled', 'void') OR t.block_number > :block
-                OR t.block_number IS NULL)) AS transfers
+                OR t.block_number IS NULL)) AS transfers,
+        (SELECT jsonb_agg(jsonb_build_object('id', d.id, 'token', d.token,
+            'amount', CAST(d.amount_minor AS text)))
+         FROM deposits d
+         WHERE d.organization_id = w.organization_id AND d.wallet_id = w.id
+           AND d.state = 'booked' AND d.block_number > :block) AS deposits
     FROM wallets w WHERE w.organization_id = :organization_id AND w.chain_id = :chain_id
     ORDER BY w.id
 """)
@@ -100,6 +105,14 @@ async def _balances(scene: Scene, address: str) -> dict[str, int]:
 
 
 async def _in_flight(scene: Scene, row: Row[Any]) -> AsyncIterator[InFlight]:
+    for deposit in row.deposits or ():
+        yield InFlight(
+            wallet_id=str(row.id),
+            transfer_id=str(deposit["id"]),
+            asset=scene.network.tokens[deposit["token"]].symbol,
+            amount_minor=-int(deposit["amount"]),
+            why=LATER,
+        )
     for transfer in row.transfers or ():
         hashes = [bytes.fromhex(hash_) for hash_ in transfer["hashes"] or ()]
         receipts = await scene.chain.receipts_of(hashes) if hashes else []

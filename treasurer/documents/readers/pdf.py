@@ -3,15 +3,19 @@
 A page without text is an image, whose reading needs a person or, later, character recognition.
 """
 
+from collections.abc import Sequence
+
 import pypdfium2 as pdfium2
 import pypdfium2.raw as pdfium
 
+from treasurer.documents.attachments import is_program
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.hybrid import compare_embedded
+from treasurer.documents.hybrid import Attachment, read_hybrid
 from treasurer.documents.labelled import Line, read_labelled
 from treasurer.documents.limits import Limits
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.pdf_lines import printed_page
+from treasurer.documents.readers.reader import Reader
 
 _PASSWORD_ERRORS = (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY)
 _MAX_ATTACHMENTS = 20
@@ -22,13 +26,19 @@ class PdfReader:
 
     format = "pdf"
 
+    def __init__(self, embedded: Sequence[Reader]) -> None:
+        """`embedded` are the readers of XML formats, for an invoice inside the PDF."""
+        self._embedded = embedded
+
     def claims(self, document: Document) -> bool:
         return document.kind is Kind.PDF
 
     def read(self, document: Document) -> Draft:
         pdf = _open(document.content)
         try:
-            return _read(pdf, document.limits)
+            page, lines = _read(pdf, document.limits)
+            attachments = _attachments(page, pdf, document.limits)
+            return read_hybrid(page, lines, attachments, self._embedded, document.limits)
         except pdfium2.PdfiumError:
             raise _broken() from None
         finally:
@@ -50,7 +60,7 @@ def _broken() -> Refused:
     return Refused("PDF_BROKEN", "the PDF cannot be opened or read; export it again")
 
 
-def _read(pdf: pdfium2.PdfDocument, limits: Limits) -> Draft:
+def _read(pdf: pdfium2.PdfDocument, limits: Limits) -> tuple[Draft, list[Line]]:
     pages = len(pdf)
     if pages == 0:
         raise _broken()
@@ -71,8 +81,7 @@ def _read(pdf: pdfium2.PdfDocument, limits: Limits) -> Draft:
         )
         for name in ("seller", "invoice_number", "currency", "payable_amount", "due_date", "iban"):
             draft.absent(name)
-    _attachments(draft, pdf, lines, limits)
-    return draft
+    return draft, lines
 
 
 def _printed(draft: Draft, pdf: pdfium2.PdfDocument, pages: int, limits: Limits) -> list[Line]:
@@ -97,13 +106,18 @@ def _printed(draft: Draft, pdf: pdfium2.PdfDocument, pages: int, limits: Limits)
     return lines
 
 
-def _attachments(draft: Draft, pdf: pdfium2.PdfDocument, lines: list[Line], limits: Limits) -> None:
-    """Look at embedded XML; other attachments are counted and never opened."""
+def _attachments(draft: Draft, pdf: pdfium2.PdfDocument, limits: Limits) -> list[Attachment]:
+    """Embedded XML; other attachments are counted and never opened."""
+    found = []
     count = pdf.count_attachments()
     if count > _MAX_ATTACHMENTS:
         draft.review("TOO_MANY_ATTACHMENTS", "the PDF carries too many files to look at")
     for index in range(min(count, _MAX_ATTACHMENTS)):
         attachment = pdf.get_attachment(index)
+        if is_program(attachment.get_name()):
+            draft.reject(
+                "EXECUTABLE_ATTACHMENT", "the PDF carries a program; ask for the invoice without it"
+            )
         if not attachment.get_name().lower().endswith(".xml"):
             continue
         try:
@@ -114,4 +128,5 @@ def _attachments(draft: Draft, pdf: pdfium2.PdfDocument, lines: list[Line], limi
         if len(xml) > limits.document_bytes:
             draft.review("EMBEDDED_XML_UNREADABLE", "the embedded invoice is too large")
             continue
-        compare_embedded(draft, xml, lines, limits)
+        found.append(Attachment(attachment.get_name(), xml))
+    return found

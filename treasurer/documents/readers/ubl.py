@@ -3,17 +3,21 @@
 Paths follow the EN 16931 binding to UBL (CEN/TS 16931-3-2); field names the corpus manifest.
 """
 
-from lxml import etree
-
-from treasurer.documents.accounts import first_iban
-from treasurer.documents.addresses import find_addresses, report_checksum
+from treasurer.documents.attachments import put_attachments
 from treasurer.documents.dates import xml_date
 from treasurer.documents.draft import Draft
 from treasurer.documents.media import Document, Kind
-from treasurer.documents.reading import FieldValue
-from treasurer.documents.ubl_groups import attachments, lines, payment_means, vat_breakdown
-from treasurer.documents.unicode import deceptive
-from treasurer.documents.xml import Node
+from treasurer.documents.payee_accounts import put_accounts
+from treasurer.documents.reading import Evidence, Source
+from treasurer.documents.ubl_groups import (
+    allowance_charges,
+    lines,
+    payment_means,
+    third_party_payments,
+    vat_breakdown,
+)
+from treasurer.documents.ubl_parties import put_parties
+from treasurer.documents.xml import Node, report_deceptive
 from treasurer.documents.xml_amounts import put_amount, require_currency
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -25,6 +29,8 @@ _ROOTS = {
     f"{{{_UBL}Invoice-2}}Invoice": "Invoice",
     f"{{{_UBL}CreditNote-2}}CreditNote": "CreditNote",
 }
+
+_REFERENCE = "cac:AdditionalDocumentReference"
 
 _TEXTS = (
     ("invoice_number", ("cbc:ID",)),
@@ -67,36 +73,32 @@ class UblReader:
         top = Node(root, f"/{kind}", PREFIXES, draft)
         draft.put_xpath("syntax", f"UBL {kind}", top.path)
         for name, path in _TEXTS:
-            _put_text(top.child(*path), name)
+            top.put(name, *path)
         for name, path in _FIRST_TEXTS:
-            _put_text(top.first(*path), name)
+            top.put_first(name, *path)
         _type(top, kind)
         _dates(top, kind)
-        _seller(top)
-        _buyer(top)
+        put_parties(top)
         if order := draft.text("order_reference"):
             draft.put_xpath("purchase_order", order, draft.evidence["order_reference"].location)
         _totals(top)
         _payment(top)
+        allowance_charges(top)
+        third_party_payments(top)
         lines(
             top, f"cac:{kind}Line", "Invoiced" if kind == "Invoice" else "Credited", document.limits
         )
-        attachments(top)
-        _deception(root, draft)
+        files = list(top.walk(_REFERENCE, "cac:Attachment", "cbc:EmbeddedDocumentBinaryObject"))
+        put_attachments(top, files, f"{top.path}/{_REFERENCE}")
+        report_deceptive(root, draft)
         for name in ("due_date", "payable_amount", "iban"):
             draft.absent(name)
         return draft
 
 
-def _put_text(node: Node | None, name: str) -> None:
-    value = None if node is None else node.value()
-    if node is not None and value is not None:
-        node.draft.put_xpath(name, value, node.path)
-
-
 def _type(top: Node, kind: str) -> None:
     draft = top.draft
-    _put_text(top.child(f"cbc:{kind}TypeCode"), "type_code")
+    top.put("type_code", f"cbc:{kind}TypeCode")
     document_kind = "invoice" if kind == "Invoice" else "credit_note"
     path = draft.evidence["type_code"].location if "type_code" in draft.evidence else top.path
     draft.put_xpath("document_kind", document_kind, path)
@@ -104,7 +106,13 @@ def _type(top: Node, kind: str) -> None:
 
 def _dates(top: Node, kind: str) -> None:
     due = ("cbc:DueDate",) if kind == "Invoice" else ("cac:PaymentMeans", "cbc:PaymentDueDate")
-    for name, path in (("issue_date", ("cbc:IssueDate",)), ("due_date", due)):
+    period = "cac:InvoicePeriod"
+    for name, path in (
+        ("issue_date", ("cbc:IssueDate",)),
+        ("due_date", due),
+        ("period_start", (period, "cbc:StartDate")),
+        ("period_end", (period, "cbc:EndDate")),
+    ):
         # A credit note may name a date for each of several means of payment.
         node = top.first(*path) if len(path) > 1 else top.child(*path)
         printed = None if node is None else node.value()
@@ -117,35 +125,6 @@ def _dates(top: Node, kind: str) -> None:
             )
             continue
         top.draft.put_xpath(name, value, node.path, printed)
-
-
-def _seller(top: Node) -> None:
-    draft = top.draft
-    party = top.child("cac:AccountingSupplierParty", "cac:Party")
-    if party is None:
-        return
-    legal = party.child("cac:PartyLegalEntity", "cbc:RegistrationName")
-    trading = party.child("cac:PartyName", "cbc:Name")
-    legal_name = None if legal is None else legal.value()
-    trading_name = None if trading is None else trading.value()
-    if legal is not None and legal_name is not None:
-        draft.put_xpath("seller", legal_name, legal.path)
-    elif trading is not None and trading_name is not None:
-        draft.put_xpath("seller", trading_name, trading.path)
-    if trading is not None and trading_name not in (None, draft.text("seller")):
-        draft.put_xpath("seller_trading_name", trading_name, trading.path)
-    _put_text(party.child("cac:PartyLegalEntity", "cbc:CompanyID"), "seller_legal_id")
-    for scheme in party.children("cac:PartyTaxScheme"):
-        if scheme.text("cac:TaxScheme", "cbc:ID") == "VAT" and "seller_vat_id" not in draft.fields:
-            _put_text(scheme.child("cbc:CompanyID"), "seller_vat_id")
-
-
-def _buyer(top: Node) -> None:
-    party = top.child("cac:AccountingCustomerParty", "cac:Party")
-    if party is not None:
-        _put_text(party.child("cac:PartyName", "cbc:Name"), "buyer")
-        # BT-44 is the registered name where there is one.
-        _put_text(party.child("cac:PartyLegalEntity", "cbc:RegistrationName"), "buyer")
 
 
 def _totals(top: Node) -> None:
@@ -182,26 +161,10 @@ def _totals(top: Node) -> None:
 def _payment(top: Node) -> None:
     draft = top.draft
     means = payment_means(top)
-    accounts: list[FieldValue] = []
-    for node in top.walk("cac:PaymentMeans", "cac:PayeeFinancialAccount", "cbc:ID"):
-        account = node.value()
-        if account is not None and account not in accounts:
-            accounts.append(account)
-            draft.put_xpath("payee_accounts", accounts, node.path, account)
-    draft.fields.setdefault("payee_accounts", accounts)
+    accounts = [
+        (account, Evidence("payee_accounts", Source.XPATH, node.path, account))
+        for node in top.walk("cac:PaymentMeans", "cac:PayeeFinancialAccount", "cbc:ID")
+        if (account := node.value()) is not None
+    ]
     draft.put_xpath("payment_means", means, f"{top.path}/cac:PaymentMeans")
-    iban = first_iban([str(account) for account in accounts], draft)
-    if iban is not None:
-        draft.put("iban", iban, draft.evidence["payee_accounts"])
-    addresses = find_addresses(" ".join(str(account) for account in accounts))[0]
-    for address in addresses:
-        report_checksum(draft, address)
-    if len(addresses) == 1:
-        draft.put("pay_to_address", addresses[0], draft.evidence["payee_accounts"])
-
-
-def _deception(root: etree._Element, draft: Draft) -> None:
-    # Longer texts are base64 of attachments, which are not opened.
-    texts = " ".join(str(text) for text in root.itertext() if len(text) < 20_000)
-    for code, message in deceptive(texts):
-        draft.review(code, message)
+    put_accounts(draft, accounts)

@@ -1,0 +1,156 @@
+"""quarantined → settled, void or broadcast, when two people agree and the chain bears them out.
+
+Must never believe the people alone: what final blocks do not show is not booked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from saga import attempts as attempt_store
+from saga import leases, store
+from saga.context import SagaContext
+from saga.evidence import Evidence, Verdict
+from saga.journal import record
+from saga.leases import Leased
+from saga.steps.book import book
+from saga.steps.final import Final, Standing, look
+from saga.steps.include import mined_receipts
+from saga.steps.stuck import examine_stuck
+from saga.steps.void import void_foreign
+from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
+from treasurer.chain.tokens import ExpectedItem, match_items
+from treasurer.kernel.errors import OutcomeUnknown, Transient
+from treasurer.kernel.ids import OrganizationId
+from treasurer.transfers import store as resolutions
+from treasurer.transfers.model import Resolution, ResolutionId, ResolutionOutcome
+
+_QUARANTINED = TransferState.QUARANTINED
+log = structlog.get_logger("saga.resolve")
+
+
+async def resolve_confirmed(context: SagaContext) -> int:
+    """Act on everything that two people agreed on; return how much was ended."""
+    async with context.database.claims() as connection:
+        waiting = await resolutions.confirmed(connection)
+    return sum([await resolve(context, organization, id_) for organization, id_ in waiting])
+
+
+async def resolve(
+    context: SagaContext, organization_id: OrganizationId, resolution_id: ResolutionId
+) -> bool:
+    """Act on a confirmed resolution; False while the chain does not answer and it is tried again."""
+    async with context.database.sets(organization_id) as connection:
+        found = await resolutions.lock(connection, organization_id, resolution_id)
+        if found is None or found.confirmed_at is None:
+            return False
+        leased = await leases.take(
+            connection,
+            organization_id,
+            found.transfer_id,
+            now=context.clock(),
+            lease_s=context.pace.lease_s,
+        )
+        transfers = await store.load(connection, leased, _QUARANTINED)
+        history = await attempt_store.history(connection, organization_id, list(leased.fences))
+    if not transfers:
+        return False
+    (transfer,) = transfers
+    try:
+        result = await _act(context, leased, found, transfer, history.get(transfer.id, []))
+    except (Transient, OutcomeUnknown) as error:
+        log.warning("resolution.waits", transfer_id=str(transfer.id), reason=error.message)
+        return False
+    async with context.database.sets(organization_id) as connection:
+        now = context.clock()
+        await resolutions.end(connection, organization_id, found.id, result=result, now=now)
+        await record(
+            context,
+            connection,
+            organization_id,
+            "transfer.resolved",
+            [(transfer, {"outcome": found.outcome.value, "result": result})],
+        )
+    context.failpoint("resolve.committed")
+    return True
+
+
+async def _act(
+    context: SagaContext,
+    leased: Leased,
+    found: Resolution,
+    transfer: Transfer,
+    attempts: Sequence[Attempt],
+) -> str:
+    """Do what was asked if the chain shows it; the result in a sentence."""
+    if found.outcome is ResolutionOutcome.BROADCAST:
+        async with context.database.sets(leased.organization_id) as connection:
+            now = context.clock()
+            await context.outcomes.resumed(
+                connection, leased.organization_id, [i.payment_id for i in transfer.items], now
+            )
+            move = store.Move(_QUARANTINED, TransferState.BROADCAST, now, reason="looked at again")
+            await store.advance(connection, leased, move, now)
+        return "the chain is looked at again"
+    final = await _final(context, transfer, attempts)
+    if found.outcome is ResolutionOutcome.SETTLED:
+        paid = final and _paid(final)
+        if not paid:
+            return "not done: no final block holds a transaction of its own that paid every item"
+        await book(context, leased, _QUARANTINED, [paid])
+        return "settled: a final block holds its payment"
+    if final is not None:
+        if final.evidence.verdict in (Verdict.REVERTED, Verdict.CANCELLED):
+            await book(context, leased, _QUARANTINED, [final])
+            return f"void: its transaction was {final.evidence.verdict.value}"
+        return "not done: a final block holds a transaction of its own that did not revert"
+    if transfer.id not in (await examine_stuck(context, leased, [transfer])).foreign:
+        return "not done: no final block has used its slot up yet"
+    async with context.database.sets(leased.organization_id) as connection:
+        await void_foreign(context, connection, leased, transfer)
+    return "void: another transaction used its slot up"
+
+
+async def _final(
+    context: SagaContext, transfer: Transfer, attempts: Sequence[Attempt]
+) -> Final | None:
+    own = {transfer.id: [attempt.transaction_hash for attempt in attempts]}
+    receipt = (await mined_receipts(context, own)).get(transfer.id)
+    if receipt is None:
+        return None
+    kinds = {
+        kind: frozenset(a.transaction_hash for a in attempts if a.kind is kind)
+        for kind in AttemptKind
+    }
+    looked = await look(
+        context,
+        [
+            Standing(
+                transfer,
+                receipt.block_number,
+                receipt.block_hash,
+                kinds[AttemptKind.PAYMENT],
+                kinds[AttemptKind.CANCEL],
+            )
+        ],
+    )
+    return looked.finals[0] if looked.finals else None
+
+
+def _paid(final: Final) -> Final | None:
+    """As settled, if the token's logs show every item; what else moved is what people looked at."""
+    if final.evidence.verdict is Verdict.PAID:
+        return final
+    if final.evidence.verdict is not Verdict.CONTRADICTION or not final.receipt.succeeded:
+        return None
+    transfer = final.transfer
+    match = match_items(
+        final.receipt,
+        token=transfer.token,
+        sender=transfer.sender,
+        items=[ExpectedItem(item.recipient, item.amount_minor) for item in transfer.items],
+    )
+    if match.contradiction:
+        return None
+    return replace(final, evidence=Evidence(Verdict.PAID, match.log_indexes))

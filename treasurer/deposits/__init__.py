@@ -1,0 +1,1 @@
+"""What arrives in own wallets, and what leaves them without us."""

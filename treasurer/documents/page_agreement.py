@@ -1,0 +1,129 @@
+"""Holds an embedded invoice against the visible page of its PDF. Must never change a field."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+
+from lxml import etree
+
+from treasurer.documents.accounts import find_ibans
+from treasurer.documents.amounts import find_amounts
+from treasurer.documents.currencies import SYMBOLS
+from treasurer.documents.draft import Draft
+from treasurer.documents.labelled import Line
+from treasurer.documents.unicode import visible
+
+_PAYABLE = frozenset({"PayableAmount", "DuePayableAmount"})
+"""BT-115 in UBL and in CII."""
+_LOCATED = ("seller", "invoice_number", "payable_amount", "tax_amount", "iban", "pay_to_address")
+
+
+def compare(page: Draft, chosen: Draft, lines: Sequence[Line]) -> None:
+    """What a person pays by must be the same on the page: seller, number, amount, account, wallet."""
+    text = "\n".join(visible(line.text) for line in lines)
+    for name, plural in (("seller", "sellers"), ("invoice_number", "invoice numbers")):
+        value = chosen.text(name)
+        if value is not None and not _prints(text, value):
+            mismatch(chosen, name, plural)
+    payable = chosen.text("payable_amount") or chosen.text("tax_inclusive_amount")
+    if payable is not None and not _shows(page, chosen, lines, Decimal(payable)):
+        mismatch(chosen, "payable_amount", "amounts due")
+    ibans = [iban for line in lines for iban in find_ibans(visible(line.text))]
+    if chosen.text("iban") is not None and ibans and chosen.text("iban") not in ibans:
+        mismatch(chosen, "iban", "bank accounts")
+    wallet, shown = chosen.text("pay_to_address"), page.text("pay_to_address")
+    if wallet is not None and shown is not None and wallet.lower() != shown.lower():
+        mismatch(chosen, "pay_to_address", "wallets")
+    if _names_other_currency(page, chosen, lines):
+        mismatch(chosen, "currency", "currencies")
+
+
+def _names_other_currency(page: Draft, chosen: Draft, lines: Sequence[Line]) -> bool:
+    """Whether another currency stands beside the amount due, or the embedded one nowhere."""
+    currency, own = page.text("currency"), chosen.text("currency")
+    if currency is None or own is None or currency == own:
+        return False
+    due, beside = page.evidence.get("payable_amount"), page.evidence["currency"]
+    if due is not None and due.location == beside.location:
+        return True
+    spellings = {own, *(symbol for symbol, code in SYMBOLS.items() if code == own)}
+    return not any(spelling in line.text for line in lines for spelling in spellings)
+
+
+def _shows(page: Draft, chosen: Draft, lines: Sequence[Line], payable: Decimal) -> bool:
+    """A page may print a credit with a minus that the XML expresses by its type."""
+    printed = page.text("payable_amount") if chosen.text("payable_amount") is not None else None
+    shown = {Decimal(printed)} if printed is not None else shown_amounts(lines)
+    if chosen.text("document_kind") == "credit_note":
+        return abs(payable) in {abs(amount) for amount in shown}
+    return payable in shown
+
+
+def mismatch(draft: Draft, name: str, plural: str) -> None:
+    """Review `name`, which page and file give differently."""
+    draft.review(
+        "HYBRID_MISMATCH",
+        f"the visible page and the embedded invoice name different {plural}; ask which holds",
+        name,
+    )
+
+
+def locate(chosen: Draft, file_name: str, lines: Sequence[Line]) -> None:
+    """Each XPath names its file; what the page prints as well is shown there too."""
+    for name, evidence in chosen.evidence.items():
+        if evidence.page is None:
+            location = f"{file_name[:60]}{evidence.location}"
+            chosen.evidence[name] = replace(evidence, location=location)
+    for name in _LOCATED:
+        value, own = chosen.text(name), chosen.evidence.get(name)
+        line = None if value is None or own is None else _line_of(name, value, lines)
+        if line is not None and own is not None and own.page is None:
+            printed = line.evidence(name)
+            chosen.evidence[name] = replace(own, page=printed.page, box=printed.box)
+
+
+def _line_of(name: str, value: str, lines: Sequence[Line]) -> Line | None:
+    """The last line that prints an amount, because totals stand below; the first for a text."""
+    if name.endswith("_amount"):
+        shown = [line for line in lines if Decimal(value) in shown_amounts([line])]
+        return shown[-1] if shown else None
+    wanted = _squeezed(value)
+    return next((line for line in lines if wanted in _squeezed(line.text)), None)
+
+
+def _prints(text: str, value: str) -> bool:
+    """Whether `text` prints `value` as a whole, however it is wrapped: HF-100 is not in HF-1007.
+
+    Pages draw ligatures and composed letters as one glyph, which NFKC takes apart on both sides.
+    """
+    text, value = (unicodedata.normalize("NFKC", part) for part in (text, value))
+    spaced = r"\s*".join(re.escape(character) for character in value if not character.isspace())
+    return re.search(rf"(?<!\w){spaced}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _squeezed(text: str) -> str:
+    return "".join(visible(text).split()).casefold()
+
+
+def amounts_due(root: etree._Element) -> set[Decimal] | None:
+    """All amounts due that the XML states, None when it states none; nonsense never matches a page."""
+    found: set[Decimal] = set()
+    for element in root.iter():
+        if isinstance(element.tag, str) and etree.QName(element).localname in _PAYABLE:
+            try:
+                found.add(Decimal((element.text or "").strip()))
+            except InvalidOperation:
+                found.add(Decimal("NaN"))
+    return found or None
+
+
+def shown_amounts(lines: Sequence[Line]) -> set[Decimal]:
+    """All readable amounts of the lines."""
+    return {
+        Decimal(amount.value)
+        for line in lines
+        for amount in find_amounts(visible(line.text))
+        if amount.value is not None
+    }

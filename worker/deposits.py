@@ -1,0 +1,33 @@
+"""Owns when the chain is followed: every few seconds, for every organization. Must never skip one."""
+
+import structlog
+from sqlalchemy import text
+
+from treasurer.chain.errors import ProvidersDisagree
+from treasurer.db.engine import Database
+from treasurer.deposits.service import DepositService
+from treasurer.kernel.errors import Transient
+from treasurer.kernel.ids import OrganizationId
+
+_ORGANIZATIONS = text("SELECT id FROM organizations ORDER BY id")
+
+log = structlog.get_logger("worker.deposits")
+
+
+async def follow_all(database: Database, deposits: DepositService) -> int:
+    """One pass for each organization; how many entries were booked."""
+    async with database.claims() as connection:
+        organizations = [OrganizationId(row[0]) for row in await connection.execute(_ORGANIZATIONS)]
+    booked = 0
+    for organization_id in organizations:
+        try:
+            booked += await deposits.follow(organization_id)
+        except Transient as error:
+            log.info("deposits.waiting", organization_id=str(organization_id), code=error.code)
+        except ProvidersDisagree as error:
+            log.error(
+                "deposits.contradiction",
+                organization_id=str(organization_id),
+                message=error.message,
+            )
+    return booked
