@@ -10,6 +10,8 @@ from sqlalchemy.engine import RowMapping
 from api.auth import Provided, requires
 from api.views import Instant, Most, Page
 from treasurer.audit import store
+from treasurer.audit.reconciliation import store as reconciliations
+from treasurer.kernel.errors import NotFound
 from treasurer.kernel.organization import Permission, Principal
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
@@ -41,6 +43,49 @@ class VerificationView(BaseModel):
     sequence: int
     head_hash: str
     fault: FaultView | None
+
+
+class ViolationView(BaseModel):
+    """One place where a check does not hold; numbers are digits in base units, blocks or counts."""
+
+    code: str
+    about: dict[str, str]
+    numbers: dict[str, str]
+
+
+class CheckView(BaseModel):
+    """`id` begins with its invariant. `failed` says why a check could not be made."""
+
+    id: str
+    says: str
+    holds: bool
+    failed: str | None
+    count: int
+    violations: list[ViolationView]
+
+
+class InFlightView(BaseModel):
+    """What explains a difference between a wallet's ledger and chain balance at the block."""
+
+    wallet_id: UUID
+    transfer_id: UUID
+    asset: str
+    amount_minor: str
+    why: str
+
+
+class ReconciliationView(BaseModel):
+    """`clean`: every check was made and none found anything. `unchecked` is what none can see."""
+
+    id: UUID
+    started_at: Instant
+    finished_at: Instant
+    block_number: int
+    clean: bool
+    violations: int
+    checks: list[CheckView]
+    in_flight: list[InFlightView]
+    unchecked: dict[str, str]
 
 
 def event_view(row: RowMapping) -> EventView:
@@ -76,3 +121,16 @@ async def verification(caller: Auditor, services: Provided) -> VerificationView:
         if found.fault
         else None,
     )
+
+
+@router.get("/reconciliation")
+async def reconciliation(caller: Auditor, services: Provided) -> ReconciliationView:
+    """The last time that books and chain were held against the money invariants, each night."""
+    async with services.database.unit(caller.organization_id) as connection:
+        found = await reconciliations.last(connection, caller.organization_id)
+    if found is None:
+        raise NotFound(
+            "RECONCILIATION_NONE",
+            "none was made yet: the worker makes one each night, `treasurer audit reconcile` now",
+        )
+    return ReconciliationView(id=found.id, **found.document)

@@ -47,6 +47,7 @@ from treasurer.transfers.service import TransferService
 
 if TYPE_CHECKING:
     from saga.context import SagaContext
+    from treasurer.audit.reconciliation.service import Reconciliation
     from treasurer.chain.port import Chain, OpenChain
     from treasurer.chain.signer_client import SignerClient
     from treasurer.deposits.service import DepositService
@@ -240,6 +241,26 @@ def saga_context(core: Core, chain: Chain) -> SagaContext:
         approvals=core.approvals,
         outcomes=core.outcomes,
         failpoint=arm(armed) if armed else unarmed,
+    )
+
+
+def open_reconciliation(core: Core, chain: Chain) -> Reconciliation:
+    """Holds database and chain against the money invariants."""
+    from treasurer.audit.reconciliation.scene import Network
+    from treasurer.audit.reconciliation.service import Reconciliation
+
+    network = core.network
+    return Reconciliation(
+        database=core.database,
+        chain=chain,
+        network=Network(
+            network.chain_id,
+            network.native,
+            {token.address: token.asset for token in network.tokens},
+        ),
+        audit=core.audit,
+        clock=core.clock,
+        new_id=core.new_id,
     )
 
 

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(default=100, gt=0)
     lease_s: int = Field(default=15, ge=1)
     """How long a worker may hold a transfer before another goes on with it."""
+    reconcile_at_hour_utc: int = Field(default=2, ge=0, le=23)
+    """When each night the worker holds books and chain against the money invariants."""
     order_lifetime_s: int = Field(default=7 * 24 * 3600, gt=0)
     gas_limit: int = Field(default=120_000, ge=21_000)
     payment_fee_cap_gwei: int = Field(default=100, gt=0)

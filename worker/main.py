@@ -17,6 +17,7 @@ from treasurer.bootstrap import (
     open_core,
     open_deposits,
     open_notifications,
+    open_reconciliation,
     open_signer,
     saga_context,
 )
@@ -25,6 +26,7 @@ from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.documents.ocr import Tesseract
 from treasurer.settings import Settings
+from worker.auditor import Nightly, reconcile_nightly
 from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
@@ -73,6 +75,15 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
+                )
+                group.create_task(
+                    reconcile_nightly(
+                        core.database,
+                        open_reconciliation(core, chain),
+                        Nightly(core.settings.reconcile_at_hour_utc),
+                        core.clock,
+                        stop,
+                    )
                 )
                 group.create_task(_jobs(core, stop))
     finally:

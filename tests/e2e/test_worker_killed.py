@@ -1,6 +1,8 @@
 """A worker that dies or hangs at any point of design section 7 pays exactly once all the same."""
 
 import asyncio
+import json
+import sys
 import time
 from collections.abc import Callable
 from itertools import count
@@ -8,11 +10,12 @@ from itertools import count
 import pytest
 
 from tests.support.workers import worker
-from treasurer.bootstrap import Core, open_chain
+from treasurer.bootstrap import Core, open_chain, open_reconciliation
 from treasurer.chain.tokens import decode_transfers
 from treasurer.cli.demonstration import CLERK, Norwick
 from treasurer.cli.installation import Installation
 from treasurer.payments.model import Payment, PaymentState
+from treasurer.settings import outer_environment, process_environment
 
 POINTS = (
     "reserve.committed",
@@ -95,8 +98,9 @@ async def require_paid_once(core: Core, payment: Payment) -> None:
             )
         )
         assert [tuple(map(int, row)) for row in wallet] == [(on_chain, 0)]
-    await core.audit.seal(payment.organization_id)
-    assert (await core.audit.verify(payment.organization_id)).fault is None
+    async with open_chain(core) as chain:
+        report = await open_reconciliation(core, chain).run(payment.organization_id)
+        assert [result for result in report.results if not result.holds] == []
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -125,4 +129,40 @@ async def test_stopped_past_its_lease_beside_another(
             # It goes on with a lease that is no longer its own, while another payment is made.
             second = await settled(core, norwick, await submit(core, norwick))
     await require_paid_once(core, payment)
+    await require_paid_once(core, second)
+
+
+async def test_an_operator_reconciles(installation: Installation, norwick: Norwick) -> None:
+    """On the books and the chain that all these deaths left behind."""
+    command = [sys.executable, "-m", "treasurer.cli", "audit", "reconcile"]
+    environment = outer_environment() | process_environment(installation.settings)
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        "--json",
+        "--user",
+        norwick.people[CLERK].email,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, progress = await process.communicate()
+    assert process.returncode == 0, progress.decode()
+    report = json.loads(out)
+    assert (report["clean"], report["violations"]) == (True, 0)
+    assert [line[:4] for line in progress.decode().splitlines()] == ["ok  "] * len(report["checks"])
+
+
+async def test_valkey_is_flushed_and_killed(
+    installation: Installation, core: Core, norwick: Norwick
+) -> None:
+    """It keeps nothing that matters: payments go on without it. The last test of this module."""
+    await core.valkey.flushall()
+    invoice_id = await submit(core, norwick)
+    valkey = installation.children.named("valkey")
+    valkey.process.kill()
+    valkey.process.wait(10)
+    with worker(installation):
+        payment = await settled(core, norwick, invoice_id)
+        await require_paid_once(core, payment)
+        second = await settled(core, norwick, await submit(core, norwick))
     await require_paid_once(core, second)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from treasurer.cli.reconcile import reconcile
+
 if TYPE_CHECKING:
     from treasurer.audit.service import Verification
     from treasurer.kernel.audit_head import SignedHead
@@ -21,7 +23,10 @@ _WHOSE = click.option(
 
 @click.group()
 def audit() -> None:
-    """Verify the audit chain, and keep its signed head elsewhere."""
+    """Verify the audit chain, keep its signed head elsewhere, hold books against the chain."""
+
+
+audit.add_command(reconcile)
 
 
 @audit.command()

@@ -12,7 +12,7 @@ from policy.engine import evaluate
 from policy.facts import facts_from_json
 from policy.policy_set import parse_policy_set
 from policy.request import request_from_json
-from treasurer.bootstrap import Core, open_chain, open_core
+from treasurer.bootstrap import Core, open_chain, open_core, open_reconciliation
 from treasurer.chain.port import Chain
 from treasurer.chain.tokens import decode_transfers
 from treasurer.cli.demo import Report
@@ -36,6 +36,8 @@ async def check_world(settings: Settings, report: Report) -> None:
         cfo = (await core.identity.user_of(CFO)).principal
         async with open_chain(core) as chain:
             await _check_chain(core, chain, cfo, report)
+            found = await open_reconciliation(core, chain).run(cfo.organization_id)
+            report.checks["invariants_hold"] = found.clean
         await _check_books(core, cfo.organization_id, report)
         await _check_decisions(core, cfo.organization_id, report)
         await core.audit.seal(cfo.organization_id)

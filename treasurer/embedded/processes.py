@@ -148,6 +148,13 @@ class Children:
         """A child that ended though nobody stopped it, or None while all run."""
         return next((child for child in self._started if not child.running), None)
 
+    def named(self, name: str) -> Child:
+        """The child that was started last under this name. Raises LookupError."""
+        for child in reversed(self._started):
+            if child.command.name == name:
+                return child
+        raise LookupError(f"no child is named {name}")
+
     def remove(self, child: Child) -> None:
         """Stop `child` and forget it."""
         child.stop()

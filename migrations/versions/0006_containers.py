@@ -6,8 +6,8 @@ Revises: 0001
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0001"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

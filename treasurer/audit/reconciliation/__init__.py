@@ -1,0 +1,1 @@
+"""Holds database and chain against the money invariants, from outside of whoever wrote them."""
