@@ -34,6 +34,7 @@ from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import NewId
 from treasurer.notifications.service import Mailbox, NotificationService, Outbox
+from treasurer.payees.sanctions import SanctionsService
 from treasurer.payees.service import PayeeService
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
@@ -79,6 +80,7 @@ class Core:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    sanctions: SanctionsService
     policies: PolicyService
     approvals: ApprovalService
     approval_links: ApprovalLinks
@@ -145,6 +147,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             limits=Limits(),
         ),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
+        sanctions=SanctionsService(database=database, clock=clock, new_id=new_id),
         policies=policies,
         approvals=approvals,
         approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),

@@ -5,6 +5,7 @@ it refuses and says so, and a draft waits until it can.
 """
 
 from collections import OrderedDict
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,14 +42,21 @@ class PolicyService:
         self, connection: AsyncConnection, organization_id: OrganizationId
     ) -> PolicySet:
         """The compiled active set, as of the caller's transaction. Raises Conflict without one."""
-        digest = await store.active_digest(connection, organization_id)
-        if digest is None:
+        return (await self.standing(connection, organization_id))[0]
+
+    async def standing(
+        self, connection: AsyncConnection, organization_id: OrganizationId
+    ) -> tuple[PolicySet, datetime]:
+        """As `active`, and since when the set is."""
+        found = await store.active_digest(connection, organization_id)
+        if found is None:
             raise Conflict(
                 "POLICY_MISSING", "no policy set is active; an administrator activates the first"
             )
+        digest, since = found
         if digest in self._compiled:
             self._compiled.move_to_end(digest)
-            return self._compiled[digest]
+            return self._compiled[digest], since
         stored = await store.active(connection, organization_id)
         if stored is None:
             raise InvariantViolated("POLICY_MISSING", "the active policy set vanished")
@@ -60,7 +68,7 @@ class PolicyService:
         self._compiled[policy_set.digest] = policy_set
         while len(self._compiled) > _COMPILED_AT_MOST:
             self._compiled.popitem(last=False)
-        return policy_set
+        return policy_set, since
 
     async def activate_first(self, principal: Principal, yaml_text: str) -> StoredPolicySet:
         """Activate an organization's first set, by an administrator, without backtest.

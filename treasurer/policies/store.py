@@ -1,5 +1,7 @@
 """Owns the SQL of policy sets. Must never change a stored document."""
 
+from datetime import datetime
+
 from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +29,8 @@ _INSERT = text("""
             :activated_by, :activated_at)
 """)
 _ACTIVE_DIGEST = text("""
-    SELECT digest FROM policy_sets WHERE organization_id = :organization_id AND state = 'active'
+    SELECT digest, activated_at FROM policy_sets
+    WHERE organization_id = :organization_id AND state = 'active'
 """)
 _ACTIVE = text(f"""
     SELECT {_COLUMNS} FROM policy_sets
@@ -77,11 +80,11 @@ async def insert(connection: AsyncConnection, stored: StoredPolicySet) -> None:
 
 async def active_digest(
     connection: AsyncConnection, organization_id: OrganizationId
-) -> bytes | None:
-    """The digest of the active set: all that a warm cache needs."""
-    row = await connection.execute(_ACTIVE_DIGEST, {"organization_id": organization_id})
-    found = row.scalar_one_or_none()
-    return None if found is None else bytes(found)
+) -> tuple[bytes, datetime] | None:
+    """The digest of the active set, and since when it is: all that a warm cache needs."""
+    rows = await connection.execute(_ACTIVE_DIGEST, {"organization_id": organization_id})
+    row = rows.one_or_none()
+    return None if row is None else (bytes(row.digest), row.activated_at)
 
 
 async def active(
