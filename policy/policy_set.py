@@ -4,7 +4,7 @@ YAML in, canonical JSON stored; the digest is the version. What the canonical by
 what the YAML compiled to.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -99,6 +99,14 @@ def parse_policy_set(canonical: bytes) -> PolicySet:
     if policy_set.canonical != canonical:
         raise InvalidInput("POLICY_NOT_CANONICAL", "the bytes are no policy's canonical spelling")
     return policy_set
+
+
+def policy_set_from(tree: Mapping[str, object]) -> PolicySet:
+    """Compile a document that a program made of a compiled one. Raises InvalidInput without places."""
+    try:
+        return _compiled(tree)
+    except (ValidationError, Fault) as error:
+        raise InvalidInput("POLICY_INVALID", f"the policy does not compile: {error}") from error
 
 
 def _compiled(tree: object) -> PolicySet:

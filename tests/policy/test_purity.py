@@ -12,6 +12,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 PURE = {
     "abc",
     "bisect",
+    "collections",
     "collections.abc",
     "dataclasses",
     "datetime",

@@ -1,18 +1,20 @@
 """The sample policy with every dimension, facts under which it lets pay, and random ones around."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
 from policy.background import HistoryFact, LocalTimeFact, SanctionsFact, ScopedSum
-from policy.facts import Facts, PayeeFact
+from policy.facts import Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
 from policy.policy_set import PolicySet, load_policy_set
 from policy.request import PaymentRequest
 from policy.scopes import Period, Scope, Window
-from tests.support.policy import NOW, SAMPLES, facts, known_facts, payment
+from tests.support.policy import EXACT, NEAR, NOW, SAMPLES, facts, payment
 
 EVERY_YAML = (SAMPLES / "every-dimension.yaml").read_text()
 LONG_AGO = NOW - timedelta(days=400)
@@ -35,7 +37,12 @@ def every_with(old: str, new: str) -> PolicySet:
 
 def only(section: str) -> PolicySet:
     """A set that permits everything but what `section` says, so that its rule speaks alone."""
-    return load_policy_set(f"""
+    return load_policy_set(only_yaml(section))
+
+
+def only_yaml(section: str) -> str:
+    """The text of `only`."""
+    return f"""
 policy: 1
 name: one dimension
 reporting: {{currency: USD, decimals: 2}}
@@ -45,7 +52,7 @@ approvals: {{expire_after: 72 h}}
 duplicates: {{near: deny}}
 max_age: {{ledger: 5 min, price: 15 min}}
 {section if "payees:" in section else "payees: {cooling_off: 24 h}" + chr(10) + section}
-""")
+"""
 
 
 def sums(**by_window: int) -> tuple[ScopedSum, ...]:
@@ -73,80 +80,106 @@ def known(**changes: Any) -> Facts:
     return replace(sound, **changes)
 
 
-_age = st.sampled_from([-1, 0, 86_399, 86_400, 259_200, 604_799, 604_800, 1_209_600, 2_592_000])
-_since = _age.map(lambda seconds: NOW - timedelta(seconds=seconds))
-_sums = st.sampled_from([0, 1, 100_000, 350_000, 399_999, 400_000, 1_190_000, 2_490_000])
-_odd = {
-    "payee": st.builds(
-        PayeeFact,
-        st.just("verified"),
-        st.just("verified"),
-        st.none(),
-        _since,
-        _since,
-        st.sampled_from(["", "cloud", "rent", "other"]),
-    ),
-    "windows": st.tuples(_sums, st.integers(0, 40)).map(
-        lambda drawn: tuple(
-            ScopedSum(window, drawn[0] if i == drawn[1] % len(every().windows) else 0, NOW)
-            for i, window in enumerate(every().windows)
-        )
-    ),
-    "history": st.builds(
-        HistoryFact,
-        st.sampled_from([0, 1, 2, 3, 4, 5, 50]),
-        st.sampled_from([0, 1, 3]),
-        st.sampled_from([10_000, 100_000, 1_000_000]),
-        st.sampled_from([0, 1, 20_000]),
-    ),
-    "initiator_roles": st.sampled_from([(), ("cfo",), ("clerk", "cfo"), ("approver",)]),
-    "evidence": st.sampled_from([("UNGROUNDED_VALUE",), ("OTHER", "UNGROUNDED_VALUE"), ("OTHER",)]),
-    "local_time": st.builds(
-        LocalTimeFact,
-        st.just("Europe/Berlin"),
-        st.sampled_from(["2026-12-24", "2026-11-02"]),
-        st.integers(1, 7),
-        st.sampled_from([479, 480, 1079, 1080]),
-    ),
-    "sanctions": st.builds(
-        SanctionsFact, st.sampled_from([(), ("Acme",)]), st.just(NOW - timedelta(days=31))
-    ),
-    "batch": st.sampled_from([200, 201]),
-    "policy_since": _since,
-}
+_AGES = (-1, 0, 86_399, 86_400, 259_200, 604_799, 604_800, 1_209_600, 2_592_000)
+_SUMS = (0, 1, 100_000, 350_000, 399_999, 400_000, 1_190_000, 2_490_000)
+_AMOUNTS = (
+    19_999, 20_000, 20_001, 49_999, 50_000, 50_001, 100_000, 100_001, 160_000, 160_001,
+    200_000, 200_001, 400_000, 400_001, 500_000, 500_001, 1_000_000, 1_500_001,
+)  # fmt: skip
 
 
-@st.composite
-def rich_facts(draw: st.DrawFn) -> Facts:
-    """Sound facts of which up to three are odd; rarely one is missing, or an older one odd too."""
-    sound = known()
-    if draw(st.booleans()):
-        base = draw(known_facts())
-        names = ("available_minor", "runway", "price", "frozen", "duplicates", "spent_24h")
-        sound = replace(sound, **{name: getattr(base, name) for name in names})
-    odd = draw(st.sets(st.sampled_from(sorted(_odd)), max_size=3))
-    sound = replace(sound, **{name: draw(_odd[name]) for name in sorted(odd)})
-    lost = draw(st.sets(st.sampled_from(sorted(_odd)), max_size=1)) if draw(_rarely) else set()
-    return replace(sound, **dict.fromkeys(lost))
+def _since(random: Random) -> datetime:
+    return NOW - timedelta(seconds=random.choice(_AGES))
 
 
-_rarely = st.integers(0, 9).map(lambda drawn: drawn == 0)
+def _payee(random: Random) -> PayeeFact:
+    category = random.choice(["", "cloud", "rent", "other"])
+    resting = random.choice([None, None, None, NOW, NOW + timedelta(hours=1)])
+    state = random.choice(["verified"] * 5 + ["pending"])
+    return PayeeFact("verified", state, resting, _since(random), _since(random), category)
 
 
-@st.composite
-def rich_requests(draw: st.DrawFn) -> PaymentRequest:
-    """Payments around the sample's limits, by any kind of initiator."""
-    reporting_minor = draw(
-        st.one_of(
-            st.integers(1, 3_000_000),
-            st.sampled_from(
-                [19_999, 20_000, 20_001, 49_999, 50_000, 50_001, 100_000, 100_001, 160_000, 160_001,
-                 200_000, 200_001, 400_000, 400_001, 500_000, 500_001, 1_000_000, 1_500_001]
-            ),
-        )
-    )  # fmt: skip
-    return payment(
-        reporting_minor,
-        initiator_kind=draw(st.sampled_from(["human", "agent", "agent", "human", "service"])),
-        asset=draw(st.sampled_from(["USDC", "USDC", "USDC", "MNEE"])),
+def _windows(random: Random) -> tuple[ScopedSum, ...]:
+    odd = random.choice(every().windows)
+    as_of = NOW - timedelta(seconds=random.choice([0, 0, 300, 301, -301]))
+    return tuple(
+        ScopedSum(window, random.choice(_SUMS) if window == odd else 0, as_of)
+        for window in every().windows
     )
+
+
+_ODD: dict[str, Callable[[Random], Any]] = {
+    "payee": _payee,
+    "windows": _windows,
+    "history": lambda random: HistoryFact(
+        random.choice([0, 1, 2, 3, 4, 5, 50]),
+        random.choice([0, 1, 3]),
+        random.choice([10_000, 100_000, 1_000_000]),
+        random.choice([0, 1, 20_000]),
+    ),
+    "initiator_roles": lambda random: random.choice([(), ("cfo",), ("approver",)]),
+    "evidence": lambda random: random.choice([("UNGROUNDED_VALUE",), ("OTHER",)]),
+    "local_time": lambda random: LocalTimeFact(
+        "Europe/Berlin",
+        random.choice(["2026-12-24", "2026-11-02"]),
+        random.randint(1, 7),
+        random.choice([479, 480, 1079, 1080]),
+    ),
+    "sanctions": lambda random: SanctionsFact(
+        random.choice([(), ("Acme",)]), NOW - timedelta(days=random.choice([1, 30, 31]))
+    ),
+    "batch": lambda random: random.choice([200, 201]),
+    "policy_since": _since,
+    "duplicates": lambda random: random.choice([(), (NEAR,), (EXACT,), (NEAR, EXACT)]),
+    "spent_24h": lambda random: WindowFact(random.choice([2_000_000, 2_480_000]), NOW),
+    "available_minor": lambda random: random.randint(-5, 4 * 10**9),
+    "invoice_open_minor": lambda random: random.randint(0, 4 * 10**9),
+    "runway": lambda random: RunwayFact(
+        random.choice([None, 0, 1_000_000, 3_100_000]), random.choice([None, 0, 1_000_000]), NOW
+    ),
+    "price": lambda random: PriceFact(
+        "USDC", "USD", random.choice([1, 999, 1001]), random.choice([1, 1000]),
+        NOW - timedelta(seconds=random.choice([0, 900, 901])), random.random() < 0.9
+    ),
+    "frozen": lambda random: True,
+    "as_of": lambda random: NOW - timedelta(seconds=random.choice([300, 301, -301])),
+}  # fmt: skip
+
+
+def random_facts(random: Random) -> Facts:
+    """Sound facts of which up to three are odd, and now and then one is missing."""
+    odd = random.sample(sorted(_ODD), random.choice([0, 0, 1, 1, 2, 3]))
+    found = replace(known(), **{name: _ODD[name](random) for name in odd})
+    if random.random() < 0.1:
+        lost = random.choice([name for name in sorted(_ODD) if name != "as_of"])
+        found = replace(found, **{lost: None})
+    return found
+
+
+def random_request(random: Random) -> PaymentRequest:
+    """Payments on and around the sample's limits, by any kind of initiator."""
+    minor = random.choice(_AMOUNTS) if random.random() < 0.5 else random.randint(1, 3_000_000)
+    request = payment(
+        minor,
+        amount_minor=minor * 10_000 - random.choice([0, 0, 1, 9_999]),
+        initiator_kind=random.choice(["human", "agent", "agent", "human", "service"]),
+        asset=random.choice(["USDC"] * 9 + ["MNEE"]),
+    )
+    if random.random() < 0.1:
+        odd = {"chain_id": 1, "reporting_currency": "EUR", "asset": "USDT", "invoice_id": None}
+        name = random.choice(sorted(odd))
+        request = replace(request, **{name: odd[name]})
+    return request
+
+
+_seeds = st.integers(0, 2**64 - 1).map(Random)
+
+
+def rich_facts() -> st.SearchStrategy[Facts]:
+    """`random_facts` by a seed: one draw a case, because drawing each field takes milliseconds."""
+    return _seeds.map(random_facts)
+
+
+def rich_requests() -> st.SearchStrategy[PaymentRequest]:
+    """`random_request` by a seed."""
+    return _seeds.map(random_request)
