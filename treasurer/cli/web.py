@@ -51,6 +51,8 @@ def _services(core: Core) -> Services:
         payments=core.payments,
         approvals=core.approvals,
         policies=core.policies,
+        policy_life=core.policy_life,
+        backtests=core.backtests,
         cash=core.cash,
         audit=core.audit,
         probes=probes(core),
