@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from bench import intake, policy, startup
+from bench import backtest, intake, policy, startup
 from bench.disks import Disk, disks, serve
 from bench.floor import Floor
 from bench.payments import PaymentsBench
@@ -34,10 +34,11 @@ class Size:
     payments: int
     workflows: int
     requests: int
+    decisions: int
 
 
-FULL = Size(rounds=5, floor_s=3.0, payments=2_000, workflows=400, requests=1_500)
-QUICK = Size(rounds=2, floor_s=0.5, payments=500, workflows=50, requests=200)
+FULL = Size(rounds=5, floor_s=3.0, payments=2_000, workflows=400, requests=1_500, decisions=100_000)
+QUICK = Size(rounds=2, floor_s=0.5, payments=500, workflows=50, requests=200, decisions=5_000)
 
 Figures = dict[str, float]
 
@@ -53,6 +54,10 @@ def main(size: Size) -> None:
             results[f"intake, {disk.name}"] = _run(_intake(disk, size))
         _say("decisions")
         results["decisions, full trace"] = _decisions()
+        _say("backtest")
+        results["backtest of stored decisions (target 60 s for 100,000)"] = backtest.run(
+            size.decisions
+        )
         _say("starts")
         with serve(found[0]) as servers:
             results["starts"] = startup.measure(intake.api_settings(servers))

@@ -6,7 +6,7 @@ who are taken to agree as far as they did. A payment counts from the minute of i
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +19,7 @@ from policy.policy_set import PolicySet
 from policy.request import PaymentRequest
 from policy.scopes import Period, Scope, Window, first_minute, key_of
 
+_Key = tuple[Window, str]
 _DAY = Window(Scope.ORGANIZATION, Period.DAY)
 
 
@@ -77,30 +78,33 @@ class Replay:
         self._began = began
         self._local_time = local_time
         self._windows = tuple(dict.fromkeys((_DAY, *policy_set.windows)))
-        self._sums: dict[tuple[Window, str], _Sum] = {}
+        self._periods = {window.period for window in self._windows}
+        self._sums: dict[_Key, _Sum] = {}
         self._counted: dict[str, list[tuple[_Sum, _Entry]]] = {}
 
     def remember(self, past: Replayed) -> None:
         """Count a payment that went out before the backtest begins."""
-        self._count(past.request, past.facts)
+        self._count(past.request, self._keys(past.request, past.facts))
 
     def decide(self, past: Replayed) -> tuple[Fate, str]:
         """What the new set says, and why. Asking again about a payment replaces its earlier count."""
         request = past.request
         self._forget(request.payment_id)
-        assessment = weigh(request, self._facts(request, past.facts), self._set)
+        keys = self._keys(request, past.facts)
+        assessment = weigh(request, self._facts(request, past.facts, keys), self._set)
         fate = _fate(assessment, past.before)
         if past.binding and fate in (Fate.PAID, Fate.HELD, Fate.UNKNOWN):
             # What is not known is taken to go out: the sums of others shall not look too small.
-            self._count(request, past.facts)
+            self._count(request, keys)
         return fate, _reason(assessment, fate)
 
-    def _facts(self, request: PaymentRequest, facts: Facts) -> Facts:
+    def _facts(self, request: PaymentRequest, facts: Facts, keys: Sequence[_Key]) -> Facts:
+        firsts = {period: first_minute(period, request.now) for period in self._periods}
         sums = []
-        for window, key in self._keys(request, facts):
-            total = self._sums.get((window, key))
-            first = first_minute(window.period, request.now)
-            sums.append(ScopedSum(window, total.at(first) if total else 0, request.now))
+        for key in keys:
+            total, window = self._sums.get(key), key[0]
+            minor = total.at(firsts[window.period]) if total else 0
+            sums.append(ScopedSum(window, minor, request.now))
         return replace(
             facts,
             spent_24h=WindowFact(sums[0].sum_minor, request.now),
@@ -109,15 +113,15 @@ class Replay:
             local_time=self._local_time(self._set.zone, request.now),
         )
 
-    def _keys(self, request: PaymentRequest, facts: Facts) -> list[tuple[Window, str]]:
+    def _keys(self, request: PaymentRequest, facts: Facts) -> list[_Key]:
         category = None if facts.payee is None else facts.payee.category
         keys = ((window, key_of(window.scope, request, category)) for window in self._windows)
         return [(window, key) for window, key in keys if key is not None]
 
-    def _count(self, request: PaymentRequest, facts: Facts) -> None:
+    def _count(self, request: PaymentRequest, keys: Sequence[_Key]) -> None:
         minute = request.now.replace(second=0, microsecond=0)
         places = []
-        for key in self._keys(request, facts):
+        for key in keys:
             total = self._sums.setdefault(key, _Sum())
             entry = _Entry(minute, request.reporting_amount_minor)
             total.entries.append(entry)

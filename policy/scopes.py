@@ -65,13 +65,18 @@ def first_minute(period: Period, now: datetime) -> datetime:
 
 def key_of(scope: Scope, request: PaymentRequest, category: str | None) -> str | None:
     """Which sum of `scope` the payment counts in; None: in none (no agent's, no category's)."""
-    keys = {
-        Scope.ORGANIZATION: "",
-        Scope.PAYEE: request.payee_id,
-        Scope.INITIATOR: request.initiator_id,
-        Scope.AGENT: "" if request.initiator_kind == "agent" else None,
-        Scope.ASSET: request.asset,
-        Scope.NETWORK: str(request.chain_id),
-        Scope.CATEGORY: category or None,
-    }
-    return keys[scope]
+    match scope:
+        case Scope.ORGANIZATION:
+            return ""
+        case Scope.PAYEE:
+            return request.payee_id
+        case Scope.INITIATOR:
+            return request.initiator_id
+        case Scope.AGENT:
+            return "" if request.initiator_kind == "agent" else None
+        case Scope.ASSET:
+            return request.asset
+        case Scope.NETWORK:
+            return str(request.chain_id)
+        case Scope.CATEGORY:
+            return category or None
