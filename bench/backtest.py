@@ -43,15 +43,22 @@ def run(decisions: int = DECISIONS) -> dict[str, float]:
         urls = servers.migrated("backtest")
         organization_id = OrganizationId(uuid7())
         _store(urls, organization_id, decisions)
-        seconds, report = asyncio.run(_replay(urls, organization_id))
+        seconds, processor_s, report = asyncio.run(_replay(urls, organization_id))
     if report.decisions != decisions:
         raise ValueError(f"{report.decisions} of {decisions} decisions were replayed")
     fates = ", ".join(f"{b} → {a}: {n}" for (b, a), (n, _) in report.totals().items())
     print(f"{decisions:,} decisions in {seconds:.1f} s ({fates}), target {TARGET_S} s")
-    return {"seconds": seconds, "decisions/s": decisions / seconds}
+    print(f"of which this process worked {processor_s:.1f} s; the rest is the database and others")
+    return {
+        "seconds": seconds,
+        "seconds of our processor": processor_s,
+        "decisions/s": decisions / seconds,
+    }
 
 
-async def _replay(urls: DatabaseUrls, organization_id: OrganizationId) -> tuple[float, Report]:
+async def _replay(
+    urls: DatabaseUrls, organization_id: OrganizationId
+) -> tuple[float, float, Report]:
     database = open_database(urls, pool_size=2)
     policies = PolicyService(database=database, clock=utc_now, new_id=uuid7)
     life = PolicyLife(database=database, policies=policies, clock=utc_now, new_id=uuid7)
@@ -60,11 +67,11 @@ async def _replay(urls: DatabaseUrls, organization_id: OrganizationId) -> tuple[
     )
     cfo = Principal(organization_id, UserId(uuid7()), PrincipalKind.HUMAN, frozenset({Role.CFO}))
     policy_set = load_policy_set(_POLICY.read_text(encoding="utf-8"))
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     found = await service.run(cfo, policy_set, _BEGAN)
-    seconds = time.perf_counter() - started
+    seconds, processor_s = time.perf_counter() - started, time.process_time() - worked
     await database.close()
-    return seconds, found.report
+    return seconds, processor_s, found.report
 
 
 def _store(urls: DatabaseUrls, organization_id: OrganizationId, decisions: int) -> None:

@@ -5,7 +5,7 @@ Must never write but the report: nothing about a payment changes by asking what 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -144,24 +144,20 @@ class BacktestService:
         principal.require(Permission.POLICY_WRITE)
         report = Report(policy_set, since, self._clock())
         replay = Replay(policy_set, since, local_time)
-        async for rows in self._pages(principal.organization_id, since - LONGEST):
-            await asyncio.to_thread(_replay, replay, report, rows)
+        rows = await self._page(principal.organization_id, _first_id(since - LONGEST))
+        while rows:
+            # The next page is read while this one is replayed.
+            _, rows = await asyncio.gather(
+                asyncio.to_thread(_replay, replay, report, rows),
+                self._page(principal.organization_id, rows[-1].id),
+            )
         content = report.to_json()
         kept = await self._life.simulated(principal, policy_set.digest, content)
         return Backtest(report, digest(content), None if kept is None else kept.id)
 
-    async def _pages(
-        self, organization_id: OrganizationId, since: datetime
-    ) -> AsyncIterator[Sequence["_Row"]]:
-        after = _first_id(since)
-        while True:
-            async with self._database.unit(organization_id) as connection:
-                rows = await _page(connection, organization_id, after)
-            if rows:
-                yield rows
-            if len(rows) < _A_PAGE:
-                return
-            after = rows[-1].id
+    async def _page(self, organization_id: OrganizationId, after: UUID) -> list["_Row"]:
+        async with self._database.unit(organization_id) as connection:
+            return await _page(connection, organization_id, after)
 
 
 @dataclass(frozen=True, slots=True)
