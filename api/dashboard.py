@@ -11,13 +11,13 @@ from api.auth import Provided, requires
 from api.payments import PaymentView, payment_view
 from api.services import Services
 from api.views import MOST_A_PAGE, Amount, Before, Instant, Most, Page, amount_of, page_of
+from policy.approval_limit import free_up_to
 from treasurer.kernel.errors import Conflict
 from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.ledger.model import Balance
 from treasurer.payments import store
 from treasurer.payments.model import Payment, PaymentState, StoredDecision
-from treasurer.policies.model import approval_limit
 
 router = APIRouter(prefix="/api/dashboard", tags=["treasury"])
 Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
@@ -121,7 +121,7 @@ async def _limit_minor(caller: Principal, services: Services) -> int | None:
             policy_set = await services.policies.active(connection, caller.organization_id)
         except Conflict:
             return None
-    return approval_limit(policy_set).amount_minor
+    return free_up_to(policy_set)
 
 
 def _balance(balance: Balance) -> BalanceView:

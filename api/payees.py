@@ -18,6 +18,8 @@ router = APIRouter(prefix="/api/v1/payees", tags=["payees"])
 Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
 Writer = Annotated[Principal, Depends(requires(Permission.PAYEES_WRITE))]
 
+PolicyWriter = Annotated[Principal, Depends(requires(Permission.POLICY_WRITE))]
+
 
 class NewPayee(Body):
     """`code` is the finance team's own name for the payee, such as V-001."""
@@ -32,6 +34,10 @@ class NewPayee(Body):
 class NewAddress(Body):
     chain_id: int
     address: str
+
+
+class NewCategory(Body):
+    category: str | None
 
 
 class AddressView(BaseModel):
@@ -57,6 +63,7 @@ class PayeeView(BaseModel):
     email: str | None
     created_at: Instant
     created_by: UUID
+    category: str | None
     addresses: list[AddressView]
 
 
@@ -89,6 +96,14 @@ async def payees(
 async def payee(payee_id: UUID, caller: Reader, services: Provided) -> PayeeView:
     """One payee with its addresses."""
     return _payee(await services.payees.get(caller, PayeeId(payee_id)))
+
+
+@router.post("/{payee_id}/category")
+async def categorize(
+    payee_id: UUID, body: NewCategory, caller: PolicyWriter, services: Provided
+) -> PayeeView:
+    """Give a payee the category by which budgets count; null for none."""
+    return _payee(await services.payees.categorize(caller, PayeeId(payee_id), body.category))
 
 
 @router.post("/{payee_id}/addresses", status_code=201)
@@ -145,6 +160,7 @@ def _payee(payee: Payee) -> PayeeView:
         email=payee.email,
         created_at=payee.created_at,
         created_by=payee.created_by,
+        category=payee.category,
         addresses=[_address(address) for address in payee.addresses],
     )
 

@@ -14,7 +14,9 @@ from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
 from treasurer.payees.service import PayeeService
+from treasurer.payments.backtests import BacktestService
 from treasurer.payments.service import PaymentService
+from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
 from treasurer.transfers.service import TransferService
 
@@ -69,6 +71,8 @@ class Services:
     transfers: TransferService
     approvals: ApprovalService
     policies: PolicyService
+    policy_life: PolicyLife
+    backtests: BacktestService
     cash: CashService
     audit: AuditService
     probes: Mapping[str, Probe]

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from bench import intake, policy, readers, startup
+from bench import backtest, intake, policy, readers, startup
 from bench.disks import Disk, disks, serve
 from bench.floor import Floor
 from bench.payments import PaymentsBench
@@ -35,15 +35,16 @@ class Size:
     payments: int
     workflows: int
     requests: int
+    decisions: int
 
 
-FULL = Size(rounds=5, floor_s=3.0, payments=2_000, workflows=400, requests=1_500)
-QUICK = Size(rounds=2, floor_s=0.5, payments=500, workflows=50, requests=500)
+FULL = Size(rounds=5, floor_s=3.0, payments=2_000, workflows=400, requests=1_500, decisions=100_000)
+QUICK = Size(rounds=2, floor_s=0.5, payments=500, workflows=50, requests=500, decisions=5_000)
 
 Figures = dict[str, float]
 
 
-PARTS = ("payments", "intake", "decisions", "readers", "starts")
+PARTS = ("payments", "intake", "decisions", "backtest", "readers", "starts")
 
 
 def main(size: Size, parts: Sequence[str]) -> None:
@@ -60,6 +61,11 @@ def main(size: Size, parts: Sequence[str]) -> None:
         if "decisions" in parts:
             _say("decisions")
             results["decisions, full trace"] = _decisions()
+        if "backtest" in parts:
+            _say("backtest")
+            results["backtest of stored decisions (target 60 s for 100,000)"] = backtest.run(
+                size.decisions
+            )
         if "readers" in parts:
             _say("readers")
             results["readers"] = readers.measure()

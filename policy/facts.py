@@ -9,6 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from policy.background import (
+    HistoryFact,
+    LocalTimeFact,
+    SanctionsFact,
+    ScopedSum,
+    history_from,
+    local_time_from,
+    sanctions_from,
+    scoped_sum_from,
+    texts_from,
+)
 from policy.codec import (
     Fields,
     optional_digits,
@@ -16,6 +27,7 @@ from policy.codec import (
     parse_object,
     without_nulls,
 )
+from policy.scopes import Window
 from treasurer.kernel.clock import iso
 from treasurer.kernel.digest import Canonical, canonical_json
 
@@ -27,11 +39,18 @@ VERIFIED = "verified"
 
 @dataclass(frozen=True, slots=True)
 class PayeeFact:
-    """The payee's state and that of the address to be paid; cooling-off None: never or long over."""
+    """The payee's state and that of the address to be paid; cooling-off None: never or long over.
+
+    `since` and `address_since` say when each was entered; `category` "" is none given. These three
+    are None where they were not looked for.
+    """
 
     state: str
     address_state: str
     cooling_off_until: datetime | None
+    since: datetime | None = None
+    address_since: datetime | None = None
+    category: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +97,9 @@ class Facts:
 
     `available_minor` is posted minus holds in the token's base units, without this payment's own
     hold. `invoice_open_minor` is what of the invoice is still unpaid, at this payment's quote, in
-    the token's base units too, so that it compares with the amount.
+    the token's base units too, so that it compares with the amount. `windows` hold the sums that
+    the policy set asks for. `evidence` are the codes of what intake found amiss with the invoice,
+    `batch` is how many payments the order has, `policy_since` when the policy set became active.
     """
 
     as_of: datetime
@@ -90,6 +111,21 @@ class Facts:
     runway: RunwayFact | None
     price: PriceFact | None
     frozen: bool | None
+    windows: tuple[ScopedSum, ...] | None = None
+    history: HistoryFact | None = None
+    initiator_roles: tuple[str, ...] | None = None
+    evidence: tuple[str, ...] | None = None
+    local_time: LocalTimeFact | None = None
+    sanctions: SanctionsFact | None = None
+    batch: int | None = None
+    policy_since: datetime | None = None
+
+    def window(self, window: Window) -> ScopedSum | None:
+        """The sum of `window`, or None where it could not be had."""
+        for found in self.windows or ():
+            if found.window == window:
+                return found
+        return None
 
     def document(self) -> dict[str, Canonical]:
         """The JSON object that `facts_from` reads; missing facts are left out."""
@@ -105,6 +141,14 @@ class Facts:
                 "runway": _known(_runway_document, self.runway),
                 "price": _known(_price_document, self.price),
                 "frozen": self.frozen,
+                "windows": _list(self.windows, ScopedSum.document),
+                "history": _known(HistoryFact.document, self.history),
+                "initiator_roles": _list(self.initiator_roles, str),
+                "evidence": _list(self.evidence, str),
+                "local_time": _known(LocalTimeFact.document, self.local_time),
+                "sanctions": _known(SanctionsFact.document, self.sanctions),
+                "batch": self.batch,
+                "policy_since": optional_iso(self.policy_since),
             }
         )
 
@@ -115,7 +159,7 @@ class Facts:
 
 def facts_from(source: Fields) -> Facts:
     """Inverse of `Facts.document`. Raises InvalidInput with the field at fault."""
-    duplicates = source.rows("duplicates")
+    duplicates, windows = source.rows("duplicates"), source.rows("windows")
     facts = Facts(
         as_of=source.instant("as_of"),
         payee=_read(_payee, source.section("payee")),
@@ -126,6 +170,14 @@ def facts_from(source: Fields) -> Facts:
         runway=_read(_runway, source.section("runway")),
         price=_read(_price, source.section("price")),
         frozen=source.flag("frozen") if source.present("frozen") else None,
+        windows=None if windows is None else tuple(map(scoped_sum_from, windows)),
+        history=_read(history_from, source.section("history")),
+        initiator_roles=texts_from(source, "initiator_roles"),
+        evidence=texts_from(source, "evidence"),
+        local_time=_read(local_time_from, source.section("local_time")),
+        sanctions=_read(sanctions_from, source.section("sanctions")),
+        batch=source.integer("batch") if source.present("batch") else None,
+        policy_since=source.optional_instant("policy_since"),
     )
     source.done()
     return facts
@@ -140,12 +192,19 @@ def _known(document: Callable[[T], Canonical], fact: T | None) -> Canonical:
     return None if fact is None else document(fact)
 
 
+def _list(items: tuple[T, ...] | None, document: Callable[[T], Canonical]) -> Canonical:
+    return None if items is None else [document(item) for item in items]
+
+
 def _payee_document(fact: PayeeFact) -> dict[str, Canonical]:
     return without_nulls(
         {
             "state": fact.state,
             "address_state": fact.address_state,
             "cooling_off_until": optional_iso(fact.cooling_off_until),
+            "since": optional_iso(fact.since),
+            "address_since": optional_iso(fact.address_since),
+            "category": fact.category,
         }
     )
 
@@ -192,6 +251,9 @@ def _payee(source: Fields) -> PayeeFact:
         source.text("state"),
         source.text("address_state"),
         source.optional_instant("cooling_off_until"),
+        source.optional_instant("since"),
+        source.optional_instant("address_since"),
+        source.optional_text("category"),
     )
 
 

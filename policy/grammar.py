@@ -13,10 +13,12 @@ from treasurer.kernel.organization import ROLE_PERMISSIONS, Permission
 WITHOUT_ASKING = "pay without asking"
 ANY_AMOUNT = "any amount"
 DENY = "deny"
+WAIT = "wait"
 
 _AMOUNT = re.compile(r"([0-9.]+) ([A-Z]{3,10})", re.ASCII)
-_SPAN = re.compile(r"([0-9]{1,6}) (s|min|h|days?)", re.ASCII)
+_SPAN = re.compile(r"([0-9]{1,9}) (s|min|h|days?)", re.ASCII)
 _GROUP = re.compile(r"([1-9][0-9]?) of ([a-z]+(?: or [a-z]+)*)", re.ASCII)
+_MINUTE = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "day": 86_400, "days": 86_400}
 _VOTERS = sorted(
     role.value
@@ -112,10 +114,18 @@ def parse_ask(text: str) -> Ask:
     return Ask(groups, parse_span(span) if within else None)
 
 
-def parse_answer(text: str, otherwise: str) -> Ask | str:
-    """Read `ask 1 of cfo`, or the phrase `otherwise`, which is returned as it is. Raises ValueError."""
-    if text == otherwise:
-        return otherwise
+def parse_answer(text: str, *others: str) -> Ask | str:
+    """Read `ask 1 of cfo`, or a phrase of `others`, which is returned as it is. Raises ValueError."""
+    if text in others:
+        return text
     if text.startswith("ask "):
         return parse_ask(text.removeprefix("ask "))
-    raise ValueError(f"write: {otherwise}, or: ask 1 of approver or cfo")
+    raise ValueError(f"write: {', or: '.join(others)}, or: ask 1 of approver or cfo")
+
+
+def parse_minute(text: str) -> int:
+    """Read a time of day, `09:00` to `24:00`, as minutes since midnight. Raises ValueError."""
+    match = _MINUTE.fullmatch(text)
+    if match is None or int(match[1]) * 60 + int(match[2]) > 24 * 60:
+        raise ValueError("write a time of day as 09:00; the end of the day is 24:00")
+    return int(match[1]) * 60 + int(match[2])

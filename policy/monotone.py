@@ -15,6 +15,9 @@ from policy.rule import Rule
 from policy.rules.tiers import Tiers
 from policy.yaml_text import Path
 
+MOST_QUESTIONS = 8
+"""All subsets of what rules may ask are tried: 256 for each pair of tiers."""
+
 
 class Fault(Exception):
     """A fault in a policy document, at `path` in its tree."""
@@ -36,6 +39,13 @@ def require_monotone(document: PolicyDocument, rules: Sequence[Rule]) -> None:
     on_top = [
         requirement for rule in rules if not isinstance(rule, Tiers) for requirement in rule.asks()
     ]
+    if len(set(on_top)) > MOST_QUESTIONS:
+        raise Fault(
+            "POLICY_TOO_MANY_QUESTIONS",
+            (),
+            f"rules beside the tiers ask {len(set(on_top))} different groups of people; at most"
+            f" {MOST_QUESTIONS} can be proved together: let some of them ask the same",
+        )
     for index, (lower, upper) in enumerate(pairwise(answers), start=1):
         for others in _subsets(on_top):
             if not covers(_combined(upper, others), _combined(lower, others)):

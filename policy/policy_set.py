@@ -4,19 +4,21 @@ YAML in, canonical JSON stored; the digest is the version. What the canonical by
 what the YAML compiled to.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from policy.codec import parse_object
-from policy.document import Head, PolicyDocument
+from policy.document import PolicyDocument
 from policy.facts import Facts
 from policy.monotone import Fault, require_monotone
 from policy.request import PaymentRequest
 from policy.requirement import combined
 from policy.rule import Rule
 from policy.rules.registry import RULES
+from policy.scopes import Window
+from policy.terms import Head
 from policy.verdict import Verdict
 from policy.yaml_text import Path, PolicyText, read_yaml
 from treasurer.kernel.digest import canonical_json, digest
@@ -41,7 +43,8 @@ class PolicySet:
     """Compiled and proved monotone. `digest` (SHA-256 of `canonical`) is its version.
 
     `cooling_off_s` is for those who make the fact: the payees' service adds it to the instant at
-    which an address was verified, and whoever changed a payee within it has no vote.
+    which an address was verified, and whoever changed a payee within it has no vote. So are `zone`,
+    whose local time the rules look at, and `windows`, the sums that they are held against.
     """
 
     name: str
@@ -50,11 +53,15 @@ class PolicySet:
     cooling_off_s: int
     canonical: bytes
     digest: bytes
+    zone: str | None = None
+    windows: tuple[Window, ...] = field(init=False, repr=False, compare=False)
     weighings: tuple[Weighing, ...] = field(init=False, repr=False, compare=False)
     """Each rule's bound `weigh`, looked up once instead of at every decision."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weighings", tuple(rule.weigh for rule in self.rules))
+        needed = {window for rule in self.rules for window in rule.windows()}
+        object.__setattr__(self, "windows", tuple(sorted(needed)))
 
     def describe(self) -> tuple[str, ...]:
         """A sentence or two a rule, for people."""
@@ -94,6 +101,14 @@ def parse_policy_set(canonical: bytes) -> PolicySet:
     return policy_set
 
 
+def policy_set_from(tree: Mapping[str, object]) -> PolicySet:
+    """Compile a document that a program made of a compiled one. Raises InvalidInput without places."""
+    try:
+        return _compiled(tree)
+    except (ValidationError, Fault) as error:
+        raise InvalidInput("POLICY_INVALID", f"the policy does not compile: {error}") from error
+
+
 def _compiled(tree: object) -> PolicySet:
     reporting = Head.model_validate(tree).asset
     document = PolicyDocument.model_validate(tree, context=reporting)
@@ -116,6 +131,7 @@ def _compiled(tree: object) -> PolicySet:
         cooling_off_s=document.payees.cooling_off.seconds,
         canonical=canonical,
         digest=digest(canonical),
+        zone=None if document.hours is None else document.hours.zone,
     )
 
 

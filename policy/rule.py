@@ -11,6 +11,7 @@ from policy.change import Change
 from policy.decision import ApprovalRequirement
 from policy.facts import Facts
 from policy.request import PaymentRequest
+from policy.scopes import Window
 from policy.verdict import Verdict
 from treasurer.kernel.money import Asset
 
@@ -44,4 +45,8 @@ class Rule(ABC):
 
     def asks(self) -> tuple[ApprovalRequirement, ...]:
         """Every requirement that this rule may put up."""
+        return ()
+
+    def windows(self) -> tuple[Window, ...]:
+        """The sums that this rule needs as facts."""
         return ()

@@ -34,10 +34,14 @@ from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import NewId
 from treasurer.notifications.service import Mailbox, NotificationService, Outbox
+from treasurer.payees.sanctions import SanctionsService
 from treasurer.payees.service import PayeeService
+from treasurer.payments.backtests import BacktestService
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
 from treasurer.payments.service import PaymentService
+from treasurer.payments.verification import DecisionVerification
+from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
 from treasurer.reports.service import ReportService
@@ -82,7 +86,11 @@ class Core:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    sanctions: SanctionsService
     policies: PolicyService
+    policy_life: PolicyLife
+    backtests: BacktestService
+    verification: DecisionVerification
     approvals: ApprovalService
     approval_links: ApprovalLinks
     payments: PaymentService
@@ -112,6 +120,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     outbox = Outbox(queue=jobs, clock=clock, new_id=new_id)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=new_id)
     policies = PolicyService(database=database, clock=clock, new_id=new_id)
+    life = PolicyLife(database=database, policies=policies, clock=clock, new_id=new_id)
     prices = DeclaredPar({token.symbol: token.peg for token in network.tokens}, clock)
     approvals = ApprovalService(
         database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=new_id
@@ -131,16 +140,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         outbox=outbox,
         outcomes=outcomes,
         prices=prices,
-        identity=IdentityService(
-            database=database,
-            signer=TokenSigner(
-                token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
-            ),
-            passwords=Passwords(),
-            throttle=SignInThrottle(counters),
-            clock=clock,
-            new_id=new_id,
-        ),
+        identity=_identity(settings, database, counters, clock, new_id),
         invoices=InvoiceService(
             database=database,
             jobs=jobs,
@@ -150,7 +150,11 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             limits=Limits(),
         ),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
+        sanctions=SanctionsService(database=database, clock=clock, new_id=new_id),
         policies=policies,
+        policy_life=life,
+        backtests=BacktestService(database=database, life=life, clock=clock),
+        verification=DecisionVerification(database=database),
         approvals=approvals,
         approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),
         payments=PaymentService(
@@ -167,6 +171,25 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
+    )
+
+
+def _identity(
+    settings: Settings,
+    database: Database,
+    counters: WindowCounters,
+    clock: Clock,
+    new_id: NewId,
+) -> IdentityService:
+    return IdentityService(
+        database=database,
+        signer=TokenSigner(
+            token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+        ),
+        passwords=Passwords(),
+        throttle=SignInThrottle(counters),
+        clock=clock,
+        new_id=new_id,
     )
 
 

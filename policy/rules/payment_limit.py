@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from policy.change import within_reporting
-from policy.document import PaymentLimitTerms, PolicyDocument
+from policy.document import PolicyDocument
 from policy.facts import Facts
 from policy.request import PaymentRequest
 from policy.rule import Rule
+from policy.scoping import scoped
+from policy.terms import PaymentLimitTerms
 from policy.verdict import Ruling, Verdict, allows, denies
 from treasurer.kernel.money import Asset, format_minor
 
@@ -51,11 +53,13 @@ class PaymentLimit(Rule):
         return (within_reporting(request, self.limit_minor),)
 
 
-def _limit(terms: PaymentLimitTerms) -> PaymentLimit:
+def _limit(terms: PaymentLimitTerms, index: int) -> PaymentLimit:
     scope = _BY.get(terms.initiator or "", "")
     if terms.asset is not None:
         scope += f" in {terms.asset}"
-    name = ".".join(filter(None, (_NAME, terms.initiator, terms.asset)))
+    # Several limits may have one scope, each where its own condition holds.
+    number = None if terms.when is None else str(index)
+    name = ".".join(filter(None, (_NAME, terms.initiator, terms.asset, number)))
     wording = f"{{amount_minor}} is {{}} the limit of {{limit_minor}} for one payment{scope}."
     return PaymentLimit(
         name=name,
@@ -73,4 +77,7 @@ def _limit(terms: PaymentLimitTerms) -> PaymentLimit:
 
 
 def from_document(document: PolicyDocument) -> tuple[Rule, ...]:
-    return tuple(map(_limit, document.limits.per_payment))
+    return tuple(
+        scoped(_limit(terms, index), terms.when)
+        for index, terms in enumerate(document.limits.per_payment, start=1)
+    )

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from policy.change import within_reporting
 from policy.decision import ApprovalRequirement, Outcome
-from policy.document import PolicyDocument, Tier
+from policy.document import PolicyDocument
 from policy.facts import Facts
 from policy.grammar import Amount, Ask
 from policy.request import PaymentRequest
 from policy.requirement import in_words
 from policy.rule import Rule
+from policy.terms import Tier
 from policy.verdict import Ruling, Verdict, allows
 from treasurer.kernel.money import Asset, format_minor
 

@@ -29,7 +29,7 @@ from treasurer.ledger.model import (
     supplier_expense,
     wallet_account,
 )
-from treasurer.payments import spending
+from treasurer.payments import spending, windows
 from treasurer.payments import store as payments
 
 log = structlog.get_logger("saga.book")
@@ -114,6 +114,7 @@ async def _settle(
     await spending.land(
         connection, organization_id, [item.reporting_amount_minor for _, item, _ in items], now
     )
+    await windows.land(connection, organization_id, [item.payment_id for _, item, _ in items], now)
     await store.close_items(
         connection,
         organization_id,

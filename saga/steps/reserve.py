@@ -21,11 +21,11 @@ from treasurer.kernel.ids import HoldId, OrganizationId, PaymentId, TransferId
 from treasurer.kernel.transaction import FeeTerms
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import AccountCode, Balance, Hold, wallet_account
-from treasurer.payments import spending, wallets
+from treasurer.payments import spending, wallets, windows
 from treasurer.payments import store as payments
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Decided, Situation, decide, store_decisions
-from treasurer.payments.facts import Candidate
+from treasurer.payments.facts import Candidate, window_keys
 from treasurer.payments.model import PaymentState
 from treasurer.payments.wallets import Wallet
 from treasurer.prices.feed import Price
@@ -61,14 +61,23 @@ async def reserve(
         balances = await ledger.balances(
             connection, organization_id, list(codes.values()), lock=True
         )
+        policy_set, policy_since = await context.policies.standing(connection, organization_id)
+        treasury = await spending.treasury(connection, organization_id, now)
+        candidates = await payments.candidates(connection, organization_id, due)
+        keys = [
+            key
+            for candidate in candidates
+            for key in window_keys(candidate, policy_set, treasury.reporting, now)
+        ]
         situation = Situation(
-            policy_set=await context.policies.active(connection, organization_id),
-            treasury=await spending.treasury(connection, organization_id, now),
+            policy_set=policy_set,
+            policy_since=policy_since,
+            treasury=treasury,
             balances=_token_balances(context, balances.values()),
             prices=prices,
             now=now,
+            sums=await windows.sums(connection, organization_id, keys, now),
         )
-        candidates = await payments.candidates(connection, organization_id, due)
         desk = _Desk(context, fees, own, dict(balances))
         plan = await desk.plan(connection, candidates, situation)
         await _write(context, connection, organization_id, plan, situation)
@@ -246,6 +255,8 @@ async def _write(
             organization_id,
             [item.reporting_amount_minor for t in plan.transfers for item in t.items],
         )
+        paid = [item.payment_id for t in plan.transfers for item in t.items]
+        await windows.take_off(connection, organization_id, paid)
         await record(
             context,
             connection,

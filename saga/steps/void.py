@@ -16,7 +16,7 @@ from saga.leases import Leased
 from saga.transfer import Transfer, TransferState, require_legal
 from treasurer.kernel.ids import TransferId
 from treasurer.ledger import store as ledger
-from treasurer.payments import spending
+from treasurer.payments import spending, windows
 
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -112,6 +112,7 @@ async def _void(
     await spending.come_back(
         connection, organization_id, [item.reporting_amount_minor for item in items]
     )
+    await windows.come_back(connection, organization_id, [item.payment_id for item in items])
     for transfer in transfers:
         await store.advance(
             connection,

@@ -231,6 +231,34 @@ def _mode(place: Place) -> str:
         return str(ada.get("/api/dashboard").raise_for_status().json()["mode"])
 
 
+def test_stored_decisions_are_replayed_by_command(place: Place) -> None:
+    """The demonstration's policy with a lower tier would have shown the 640.00 to somebody."""
+    with client(place, CLEO) as cleo, client(place, ADA) as ada:
+        payment_id = _payment(cleo)["id"]
+        document = ada.get("/api/v1/policy").raise_for_status().json()["document"]
+        lower = place.folder / "lower.yaml"
+        document["tiers"][0]["up_to"] = "500.00 USD"
+        lower.write_text(json.dumps(document))
+        draft = ada.post("/api/v1/policy", json={"yaml": lower.read_text()})
+        draft_id = draft.raise_for_status().json()["id"]
+    verified = place.invoke("policy", "verify", payment_id)
+    assert (verified.status, verified.err) == (0, "")
+    assert all(line.endswith("the same bytes") for line in verified.out.splitlines())
+    found = place.invoke("policy", "backtest", str(lower), "--since", "2026-01-01")
+    assert (found.status, found.err) == (0, "")
+    lines = found.out.splitlines()
+    assert "1 paid before, held now 640.00 USD" in [" ".join(line.split()) for line in lines]
+    assert lines[-1].endswith(f", kept for draft {draft_id}")
+    report = place.invoke("policy", "backtest", str(lower), "--since", "2026-01-01", "--json")
+    assert json.loads(report.out)["changes"][0]["payment_id"] == payment_id
+    changed = place.invoke("policy", "diff", "1", "2")
+    assert "Now: Up to 500.00 USD: paid without asking." in changed.out
+    names = place.folder / "names.txt"
+    names.write_text("Acme Trading\n")
+    loaded = place.invoke("policy", "sanctions", str(names))
+    assert loaded.out == "1 entries are on the sanctions list now\n"
+
+
 def test_off_acts_at_once_and_saying_it_twice_changes_nothing(place: Place) -> None:
     assert (
         place.invoke("live", "--off", "--user", ADA).out

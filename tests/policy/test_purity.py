@@ -12,6 +12,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 PURE = {
     "abc",
     "bisect",
+    "collections",
     "collections.abc",
     "dataclasses",
     "datetime",
@@ -22,7 +23,13 @@ PURE = {
     "typing",
 }
 # Where a policy file's text enters: yaml reads it, pydantic checks it.
-EDGES = {"document.py": {"pydantic"}, "policy_set.py": {"pydantic"}, "yaml_text.py": {"yaml"}}
+EDGES = {
+    "document.py": {"pydantic"},
+    "scalars.py": {"pydantic"},
+    "terms.py": {"pydantic"},
+    "policy_set.py": {"pydantic"},
+    "yaml_text.py": {"yaml"},
+}
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time"}
 
 

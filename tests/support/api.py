@@ -37,10 +37,12 @@ from treasurer.ledger.model import JournalEntry, Posting, opening_equity, wallet
 from treasurer.notifications.service import Outbox
 from treasurer.payees.model import Payee
 from treasurer.payments import wallets
+from treasurer.payments.backtests import BacktestService
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
 from treasurer.payments.service import PaymentService
 from treasurer.payments.wallets import Wallet
+from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar
 from treasurer.transfers.service import TransferService
@@ -156,6 +158,7 @@ def services_for(
     outbox = Outbox(queue=job_queue(), clock=clock, new_id=uuid7)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
     policies = PolicyService(database=database, clock=clock, new_id=uuid7)
+    life = PolicyLife(database=database, policies=policies, clock=clock, new_id=uuid7)
     prices = DeclaredPar({"USDC": "USD"}, clock)
     approvals = ApprovalService(
         database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=uuid7
@@ -182,6 +185,8 @@ def services_for(
         transfers=TransferService(database=database, clock=clock, new_id=uuid7),
         approvals=approvals,
         policies=policies,
+        policy_life=life,
+        backtests=BacktestService(database=database, life=life, clock=clock),
         cash=CashService(database=database, rail=RAIL, prices=prices, clock=clock),
         audit=AuditService(database),
         probes=PROBES,

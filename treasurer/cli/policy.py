@@ -1,9 +1,14 @@
-"""Owns `treasurer policy`: what a policy file means, and what it would decide. Must never store."""
+"""Owns `treasurer policy`: what a policy file means, and what it would decide. Must never store.
+
+What needs an installation stands in `treasurer.cli.policy_stored`.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+from treasurer.cli.policy_stored import backtest, sanctions, stored_set, verify
 
 if TYPE_CHECKING:
     from policy.decision import Decision
@@ -16,7 +21,15 @@ _OUTCOMES = {"ALLOW": "allowed", "REQUIRE_APPROVAL": "needs approval", "DENY": "
 
 @click.group()
 def policy() -> None:
-    """Check policy files and try decisions, without database or server."""
+    """Check policy files, try decisions, and look at what an installation decided.
+
+    check, decide, and diff of two files need neither database nor server.
+    """
+
+
+policy.add_command(backtest)
+policy.add_command(sanctions)
+policy.add_command(verify)
 
 
 @policy.command()
@@ -26,7 +39,7 @@ def check(file: Path) -> None:
 
     Exits 1 with line, column and remedy of each fault when it is wrong.
     """
-    policy_set = _policy_set(file)
+    policy_set = policy_set_of(file)
     click.echo(f"{policy_set.name}\n")
     for sentence in policy_set.describe():
         click.echo(f"  {sentence}")
@@ -55,7 +68,7 @@ def decide(request: Path, policy_file: Path, as_json: bool) -> None:
     from policy.request import request_from
     from treasurer.kernel.errors import InvalidInput
 
-    policy_set = _policy_set(policy_file)
+    policy_set = policy_set_of(policy_file)
     try:
         source = parse_object(_text(request))
         asked, known = source.section("request"), source.section("facts")
@@ -66,6 +79,21 @@ def decide(request: Path, policy_file: Path, as_json: bool) -> None:
     except InvalidInput as error:
         _refuse(request, error)
     click.echo(decision.to_json() if as_json else _in_words(decision))
+
+
+@policy.command()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--user", "email", metavar="EMAIL", help="Whose stored versions A and B are.")
+def diff(before: str, after: str, email: str | None) -> None:
+    """Say in plain English what changes from A to B: files, or numbers of stored versions."""
+    from policy.difference import differences
+
+    old, new = (
+        stored_set(int(name), email) if name.isdigit() else policy_set_of(Path(name))
+        for name in (before, after)
+    )
+    click.echo("\n".join(differences(old, new)) or "Nothing changes.")
 
 
 def _in_words(decision: "Decision") -> str:
@@ -83,7 +111,8 @@ def _in_words(decision: "Decision") -> str:
     return "\n".join(lines)
 
 
-def _policy_set(file: Path) -> "PolicySet":
+def policy_set_of(file: Path) -> "PolicySet":
+    """Compile a file; print its faults and exit with 1 if it has any."""
     from policy.policy_set import load_policy_set
     from treasurer.kernel.errors import InvalidInput
 

@@ -52,6 +52,8 @@ def _services(core: Core) -> Services:
         transfers=core.transfers,
         approvals=core.approvals,
         policies=core.policies,
+        policy_life=core.policy_life,
+        backtests=core.backtests,
         cash=core.cash,
         audit=core.audit,
         probes=probes(core),

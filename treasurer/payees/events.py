@@ -16,6 +16,17 @@ def created(payee: Payee, principal: Principal) -> AuditEvent:
     )
 
 
+def categorized(payee: Payee, category: str | None, principal: Principal) -> AuditEvent:
+    """A payee was given another category, with both."""
+    return AuditEvent(
+        "payee",
+        payee.id,
+        "payee.categorized",
+        {"before": payee.category, "after": category},
+        principal.user_id,
+    )
+
+
 def address_event(kind: str, entry: PayeeAddress, principal: Principal, **more: str) -> AuditEvent:
     """Something happened to an address; filed under its payee, so that its history is in one place."""
     return AuditEvent(

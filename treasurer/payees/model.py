@@ -18,6 +18,7 @@ MAX_CHAIN_ID = 2**53 - 1
 """Larger chain ids exist on no network and do not survive JSON."""
 
 _CODE = re.compile(r"[0-9A-Z][0-9A-Z._-]{0,31}", re.ASCII)
+_CATEGORY = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@\"<>,;:\\]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z0-9-]{2,63}")
 _VAT_ID = re.compile(r"[A-Z0-9+*]{4,20}", re.ASCII)
 
@@ -70,6 +71,7 @@ class Payee:
     email: str | None
     created_at: datetime
     created_by: UserId
+    category: str | None = None
     addresses: tuple[PayeeAddress, ...] = ()
 
 
@@ -115,6 +117,15 @@ def payee_details(
         iban=_iban(iban),
         email=_email(email),
     )
+
+
+def clean_category(category: str | None) -> str | None:
+    """The category, or None for none. Raises InvalidInput unless policies can name it."""
+    if category is not None and (not _CATEGORY.fullmatch(category) or category == "none"):
+        raise InvalidInput(
+            "PAYEE_CATEGORY", "a category is a word in small letters such as cloud, never none"
+        )
+    return category
 
 
 def clean_name(name: str) -> str:

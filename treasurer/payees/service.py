@@ -27,7 +27,7 @@ from treasurer.payees.csv_import import (
     judge_row,
     parse_csv,
 )
-from treasurer.payees.events import address_event, created
+from treasurer.payees.events import address_event, categorized, created
 from treasurer.payees.model import (
     ADDRESS_TRANSITIONS,
     AddressState,
@@ -36,6 +36,7 @@ from treasurer.payees.model import (
     PayeeDetails,
     PayeeState,
     chain_address,
+    clean_category,
     payee_details,
     require_chain_id,
     require_verifiable,
@@ -150,6 +151,21 @@ class PayeeService:
                 connection, principal, [address_event("payee_address.revoked", address, principal)]
             )
         return replace(address, state=AddressState.REVOKED)
+
+    async def categorize(
+        self, principal: Principal, payee_id: PayeeId, category: str | None
+    ) -> Payee:
+        """Give a payee its category, by which budgets count. Binds payments proposed from now on.
+
+        Whoever may change limits does this, not whoever enters payees: it moves a budget.
+        """
+        principal.require(Permission.POLICY_WRITE)
+        category = clean_category(category)
+        async with self._unit(principal.organization_id) as connection:
+            payee = await self._locked(connection, principal.organization_id, payee_id)
+            await store.categorize(connection, principal.organization_id, payee_id, category)
+            await self._record(connection, principal, [categorized(payee, category, principal)])
+        return replace(payee, category=category)
 
     async def import_csv(self, principal: Principal, content: bytes) -> list[RowReport]:
         """Create the payees of a CSV; a report a row. Good rows are stored together, others refused.

@@ -16,7 +16,8 @@ from treasurer.payees.model import (
 )
 from treasurer.payees.names import name_key, name_skeleton
 
-_PAYEE = """id, code, name, state, vat_id, iban, email, created_at, created_by"""
+_PAYEE = """id, code, name, state, vat_id, iban, email, created_at, created_by,
+    category"""
 _ADDRESS = """id, payee_id, chain_id, address, state, cooling_off_until, changed_by, verified_by,
     created_at"""
 
@@ -46,6 +47,9 @@ _GET = text(f"SELECT {_PAYEE} FROM payees WHERE organization_id = :organization_
 _LOCK = text(f"""
     SELECT {_PAYEE} FROM payees WHERE organization_id = :organization_id AND id = :id
     FOR NO KEY UPDATE
+""")
+_CATEGORIZE = text("""
+    UPDATE payees SET category = :category WHERE organization_id = :organization_id AND id = :id
 """)
 _BY_CODES = text(f"""
     SELECT {_PAYEE} FROM payees WHERE organization_id = :organization_id AND code = ANY(:codes)
@@ -241,6 +245,19 @@ async def get_address(
     return _address(row) if row else None
 
 
+async def categorize(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    payee_id: PayeeId,
+    category: str | None,
+) -> None:
+    """Give a payee its category, or none."""
+    await connection.execute(
+        _CATEGORIZE,
+        {"organization_id": organization_id, "id": payee_id, "category": category},
+    )
+
+
 async def move_address(
     connection: AsyncConnection,
     organization_id: OrganizationId,
@@ -286,6 +303,7 @@ async def _with_addresses(
             email=row["email"],
             created_at=row["created_at"],
             created_by=UserId(row["created_by"]),
+            category=row["category"],
             addresses=tuple(item for item in addresses if item.payee_id == row["id"]),
         )
         for row in rows

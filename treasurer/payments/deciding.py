@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from policy.decision import Decision, Outcome
 from policy.engine import evaluate
 from policy.policy_set import PolicySet
+from policy.scopes import Window
 from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId
 from treasurer.ledger.model import Balance
 from treasurer.payments import store
@@ -21,21 +22,33 @@ from treasurer.payments.facts import (
     Candidate,
     Treasury,
     cash_minor,
+    local_time,
     policy_facts,
     policy_request,
+    window_keys,
 )
+from treasurer.payments.windows import Sums, grown
 from treasurer.prices.feed import Price
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All but the payment itself: policy, treasury, balances and prices, at one instant."""
+    """All but the payment itself: policy, treasury, sums, balances and prices, at one instant.
+
+    `sums` hold at least those of the windows that the payments to be decided count in.
+    """
 
     policy_set: PolicySet
+    policy_since: datetime
     treasury: Treasury
     balances: Sequence[Balance]
     prices: Mapping[str, Price]
     now: datetime
+    sums: Sums
+
+    def keys(self, candidate: Candidate) -> tuple[tuple[Window, str], ...]:
+        """The sums that `candidate` counts in."""
+        return window_keys(candidate, self.policy_set, self.treasury.reporting, self.now)
 
     def available_minor(self, asset: str) -> int:
         """What all wallets can spend of `asset`, in its base units."""
@@ -48,7 +61,8 @@ class Situation:
             in_flight_minor=self.treasury.in_flight_minor
             + candidate.payment.reporting_amount_minor,
         )
-        return replace(self, treasury=treasury, balances=balances)
+        sums = grown(self.sums, self.keys(candidate), candidate.payment.reporting_amount_minor)
+        return replace(self, treasury=treasury, balances=balances, sums=sums)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,13 @@ def decide(candidate: Candidate, situation: Situation, available_minor: int) -> 
     facts = policy_facts(
         candidate,
         situation.treasury,
+        policy_since=situation.policy_since,
+        sums={
+            key[0]: situation.sums[key]
+            for key in situation.keys(candidate)
+            if key in situation.sums
+        },
+        local=local_time(situation.policy_set.zone, situation.now),
         cash=cash_minor(situation.treasury, situation.balances, situation.prices),
         available_minor=available_minor,
         price=situation.prices.get(candidate.payment.asset.symbol),

@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from policy.background import HistoryFact, LocalTimeFact, SanctionsFact, ScopedSum
 from policy.facts import DuplicateFact, Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
+from policy.policy_set import PolicySet
 from policy.request import PaymentRequest
+from policy.scopes import Window, key_of
 from treasurer.kernel.ids import UserId
 from treasurer.kernel.money import Asset, Rate
 from treasurer.kernel.order import ExecutionOrder
@@ -36,6 +40,12 @@ class Candidate:
     invoice_decimals: int | None
     invoice_findings: Sequence[Mapping[str, object]]
     reserve_attempts: int
+    payee_since: datetime
+    address_since: datetime
+    category: str
+    initiator_roles: tuple[str, ...]
+    history: HistoryFact
+    sanctions: SanctionsFact | None
 
     def barred(self, now: datetime) -> frozenset[UserId]:
         """Who changed the payee's address within its cooling-off: they do not count (I12)."""
@@ -107,10 +117,38 @@ def policy_request(candidate: Candidate, reporting: Asset, now: datetime) -> Pay
     )
 
 
+def window_keys(
+    candidate: Candidate, policy_set: PolicySet, reporting: Asset, now: datetime
+) -> tuple[tuple[Window, str], ...]:
+    """The sums of the policy set's windows that this payment counts in."""
+    if not policy_set.windows:
+        return ()
+    request = policy_request(candidate, reporting, now)
+    keys = (
+        (window, key_of(window.scope, request, candidate.category)) for window in policy_set.windows
+    )
+    return tuple((window, key) for window, key in keys if key is not None)
+
+
+def local_time(zone: str | None, now: datetime) -> LocalTimeFact | None:
+    """`now` on the clocks of `zone`; None if no zone is asked for or this machine knows none so named."""
+    if zone is None:
+        return None
+    try:
+        local = now.astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+    minute = local.hour * 60 + local.minute
+    return LocalTimeFact(zone, local.date().isoformat(), local.isoweekday(), minute)
+
+
 def policy_facts(
     candidate: Candidate,
     treasury: Treasury,
     *,
+    policy_since: datetime | None,
+    sums: Mapping[Window, int],
+    local: LocalTimeFact | None,
     cash: int | None,
     available_minor: int,
     price: Price | None,
@@ -127,6 +165,9 @@ def policy_facts(
             if candidate.address == candidate.order.items[0].recipient
             else "changed",
             cooling_off_until=candidate.cooling_off_until,
+            since=candidate.payee_since,
+            address_since=candidate.address_since,
+            category=candidate.category,
         ),
         duplicates=tuple(
             DuplicateFact(
@@ -152,6 +193,16 @@ def policy_facts(
             in_peg_band=price.in_peg_band,
         ),
         frozen=treasury.frozen,
+        windows=tuple(ScopedSum(window, minor, now) for window, minor in sums.items()) or None,
+        history=candidate.history,
+        initiator_roles=candidate.initiator_roles,
+        evidence=tuple(
+            sorted({str(finding.get("code", "")) for finding in candidate.invoice_findings})
+        ),
+        local_time=local,
+        sanctions=candidate.sanctions,
+        batch=len(candidate.order.items),
+        policy_since=policy_since,
     )
 
 

@@ -30,10 +30,10 @@ from treasurer.kernel.organization import Permission, Principal
 from treasurer.ledger import store as ledger
 from treasurer.payees import store as payees
 from treasurer.payees.model import PayeeAddress
-from treasurer.payments import proposable, spending, store, wallets
+from treasurer.payments import proposable, spending, store, wallets, windows
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Decided, Situation, decide, store_decisions
-from treasurer.payments.facts import Candidate, reporting_amount
+from treasurer.payments.facts import Candidate, reporting_amount, window_keys
 from treasurer.payments.model import Payment, PaymentState, StoredDecision
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
@@ -220,12 +220,17 @@ class PaymentService:
             for balance in await ledger.all_balances(connection, organization_id)
             if balance.code.startswith("wallet:") and balance.asset != self._rail.native
         ]
+        policy_set, policy_since = await self._policies.standing(connection, organization_id)
+        treasury = await spending.treasury(connection, organization_id, now)
+        keys = window_keys(candidate, policy_set, treasury.reporting, now)
         situation = Situation(
-            policy_set=await self._policies.active(connection, organization_id),
-            treasury=await spending.treasury(connection, organization_id, now),
+            policy_set=policy_set,
+            policy_since=policy_since,
+            treasury=treasury,
             balances=balances,
             prices=prices,
             now=now,
+            sums=await windows.sums(connection, organization_id, keys, now),
         )
         available = situation.available_minor(candidate.payment.asset.symbol)
         decided = decide(candidate, situation, available)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from policy.background import SanctionsFact, history_of
 from treasurer.kernel.ids import (
     DecisionId,
     InvoiceId,
@@ -38,10 +39,11 @@ _JOINS = """FROM payments p
 _INSERT = text("""
     INSERT INTO payments (organization_id, id, invoice_id, payee_id, payee_address_id, state,
         initiator_id, initiator_kind, asset, amount_minor, reporting_amount_minor, order_bytes,
-        order_digest, not_after, created_at)
+        order_digest, not_after, created_at, category)
     VALUES (:organization_id, :id, :invoice_id, :payee_id, :payee_address_id, 'proposed',
         :initiator_id, :initiator_kind, :asset, :amount_minor, :reporting_amount_minor,
-        :order_bytes, :order_digest, :not_after, :now)
+        :order_bytes, :order_digest, :not_after, :now, (
+            SELECT category FROM payees WHERE organization_id = :organization_id AND id = :payee_id))
 """)
 _ALLOCATE = text("""
     INSERT INTO allocations (organization_id, payment_id, invoice_id, amount_minor, state)
@@ -72,13 +74,27 @@ _LOCK_INVOICES = text("""
 _CANDIDATES = text(f"""
     SELECT {_COLUMNS}, p.reserve_attempts, y.state AS payee_state, d.address,
         d.state AS address_state, d.cooling_off_until, d.changed_by, i.currency_decimals,
-        coalesce(i.findings, '[]') AS invoice_findings,
+        coalesce(i.findings, '[]') AS invoice_findings, y.created_at AS payee_since,
+        d.created_at AS address_since, coalesce(p.category, '') AS category,
+        ARRAY(SELECT r.role FROM user_roles r WHERE r.organization_id = p.organization_id
+              AND r.user_id = p.initiator_id ORDER BY r.role) AS initiator_roles,
+        ARRAY(SELECT e.label FROM sanctions_entries e WHERE e.organization_id = p.organization_id
+              AND (e.kind = 'address' AND e.key = d.address
+                   OR e.kind = 'name' AND e.key = y.name_key) ORDER BY e.label) AS sanctions_hits,
+        l.loaded_at AS sanctions_as_of, h.paid_minor, h.to_address,
         i.open_amount_minor - coalesce((
             SELECT sum(a.amount_minor) FROM allocations a
             WHERE a.organization_id = p.organization_id AND a.invoice_id = p.invoice_id
               AND a.payment_id <> p.id AND a.state = 'live'), 0) AS invoice_open_minor
     {_JOINS}
     JOIN payee_addresses d ON d.organization_id = p.organization_id AND d.id = p.payee_address_id
+    LEFT JOIN sanctions_lists l ON l.organization_id = p.organization_id
+    CROSS JOIN LATERAL (
+        SELECT array_agg(x.reporting_amount_minor) AS paid_minor,
+            count(*) FILTER (WHERE x.payee_address_id = p.payee_address_id) AS to_address
+        FROM (SELECT s.reporting_amount_minor, s.payee_address_id FROM payments s
+              WHERE s.organization_id = p.organization_id AND s.payee_id = p.payee_id
+                AND s.state = 'settled' ORDER BY s.settled_at DESC LIMIT 50) x) h
     WHERE p.organization_id = :organization_id AND p.id = ANY(:ids) ORDER BY p.id
 """)
 _MOVE = text("""
@@ -508,4 +524,12 @@ def _candidate(row: RowMapping) -> Candidate:
         invoice_decimals=int(decimals) if decimals is not None else None,
         invoice_findings=row["invoice_findings"],
         reserve_attempts=row["reserve_attempts"],
+        payee_since=row["payee_since"],
+        address_since=row["address_since"],
+        category=row["category"],
+        initiator_roles=tuple(row["initiator_roles"]),
+        history=history_of(list(map(int, row["paid_minor"] or ())), row["to_address"]),
+        sanctions=SanctionsFact(tuple(row["sanctions_hits"]), row["sanctions_as_of"])
+        if row["sanctions_as_of"]
+        else None,
     )

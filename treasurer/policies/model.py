@@ -4,21 +4,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from policy.decision import Outcome
-from policy.policy_set import PolicySet
-from policy.rules.tiers import Tiers
 from treasurer.kernel.ids import OrganizationId, PolicySetId, UserId
-from treasurer.kernel.money import Asset
 
 
 class PolicySetState(StrEnum):
     DRAFT = "draft"
+    SIMULATED = "simulated"
+    SIGNED_OFF = "signed_off"
     ACTIVE = "active"
     SUPERSEDED = "superseded"
 
 
 LEGAL: dict[PolicySetState, frozenset[PolicySetState]] = {
-    PolicySetState.DRAFT: frozenset({PolicySetState.ACTIVE}),
+    # The first set goes from nothing to active, and a lower limit does too: neither is ever a draft.
+    PolicySetState.DRAFT: frozenset({PolicySetState.SIMULATED}),
+    PolicySetState.SIMULATED: frozenset({PolicySetState.SIGNED_OFF}),
+    PolicySetState.SIGNED_OFF: frozenset({PolicySetState.ACTIVE}),
     PolicySetState.ACTIVE: frozenset({PolicySetState.SUPERSEDED}),
     PolicySetState.SUPERSEDED: frozenset(),
 }
@@ -41,22 +42,14 @@ class StoredPolicySet:
     activated_at: datetime | None
 
 
+SIGN_OFFS = 2
+"""How many different people sign a set off before it may replace another; neither alone."""
+
+
 @dataclass(frozen=True, slots=True)
-class ApprovalLimit:
-    """Up to here, inclusively, payments go without asking: base units, or None for any amount."""
+class SignOff:
+    """One person's word for a set, having seen the report of `backtest_digest`."""
 
-    amount_minor: int | None
-    reporting: Asset
-
-
-def approval_limit(policy_set: PolicySet) -> ApprovalLimit:
-    """What the tiers alone say; other rules may still ask or deny below it. 0: every one is asked.
-
-    Tiers are monotone, so those that pay without asking come first.
-    """
-    (tiers,) = (rule for rule in policy_set.rules if isinstance(rule, Tiers))
-    free = sum(1 for ruling in tiers.rulings if ruling.outcome is Outcome.ALLOW)
-    if free > len(tiers.bounds_minor):
-        return ApprovalLimit(None, policy_set.reporting)
-    limit_minor = tiers.bounds_minor[free - 1] if free else 0
-    return ApprovalLimit(limit_minor, policy_set.reporting)
+    user_id: UserId
+    backtest_digest: bytes
+    signed_at: datetime

@@ -1,10 +1,11 @@
 """Owns drafts, the first activation and the active set. Must never activate without being asked.
 
-Replacing an active set needs two people's sign-off and a backtest, which this version does not have:
-it refuses and says so, and a draft waits until it can.
+How a draft replaces the active set is the work of `treasurer.policies.life`.
 """
 
 from collections import OrderedDict
+from datetime import datetime
+from zoneinfo import available_timezones
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,14 +42,21 @@ class PolicyService:
         self, connection: AsyncConnection, organization_id: OrganizationId
     ) -> PolicySet:
         """The compiled active set, as of the caller's transaction. Raises Conflict without one."""
-        digest = await store.active_digest(connection, organization_id)
-        if digest is None:
+        return (await self.standing(connection, organization_id))[0]
+
+    async def standing(
+        self, connection: AsyncConnection, organization_id: OrganizationId
+    ) -> tuple[PolicySet, datetime]:
+        """As `active`, and since when the set is."""
+        found = await store.active_digest(connection, organization_id)
+        if found is None:
             raise Conflict(
                 "POLICY_MISSING", "no policy set is active; an administrator activates the first"
             )
+        digest, since = found
         if digest in self._compiled:
             self._compiled.move_to_end(digest)
-            return self._compiled[digest]
+            return self._compiled[digest], since
         stored = await store.active(connection, organization_id)
         if stored is None:
             raise InvariantViolated("POLICY_MISSING", "the active policy set vanished")
@@ -60,7 +68,7 @@ class PolicyService:
         self._compiled[policy_set.digest] = policy_set
         while len(self._compiled) > _COMPILED_AT_MOST:
             self._compiled.popitem(last=False)
-        return policy_set
+        return policy_set, since
 
     async def activate_first(self, principal: Principal, yaml_text: str) -> StoredPolicySet:
         """Activate an organization's first set, by an administrator, without backtest.
@@ -70,7 +78,7 @@ class PolicyService:
         another set is active, (POLICY_UNDERSTAFFED) when nobody could ever give what it asks.
         """
         principal.require(Permission.ADMIN_ALL)
-        policy_set = load_policy_set(yaml_text)
+        policy_set = _loaded(yaml_text)
         organization_id = principal.organization_id
         async with self._database.unit(organization_id) as connection:
             await self._lock(connection, organization_id, policy_set.reporting)
@@ -80,20 +88,20 @@ class PolicyService:
             if present:
                 raise Conflict(
                     "POLICY_SIGN_OFF_REQUIRED",
-                    "a policy set is active; replacing it needs two people's sign-off and a"
-                    " backtest, which this version does not have yet: save yours as a draft",
+                    "a policy set is active; save yours as a draft, run a backtest of it, and let"
+                    " two people sign it off",
                     active_version=present.version,
                 )
-            await _require_staff(connection, organization_id, policy_set)
-            return await self._store(connection, principal, policy_set, PolicySetState.ACTIVE)
+            await require_staff(connection, organization_id, policy_set)
+            return await self.keep(connection, principal, policy_set, PolicySetState.ACTIVE)
 
     async def draft(self, principal: Principal, yaml_text: str) -> StoredPolicySet:
         """Compile and keep a set without effect. Raises InvalidInput with the place of each fault."""
         principal.require(Permission.POLICY_WRITE)
-        policy_set = load_policy_set(yaml_text)
+        policy_set = _loaded(yaml_text)
         async with self._database.unit(principal.organization_id) as connection:
             await self._lock(connection, principal.organization_id, policy_set.reporting)
-            return await self._store(connection, principal, policy_set, PolicySetState.DRAFT)
+            return await self.keep(connection, principal, policy_set, PolicySetState.DRAFT)
 
     async def get(self, principal: Principal, policy_set_id: PolicySetId) -> StoredPolicySet:
         """One version. Raises NotFound."""
@@ -102,6 +110,15 @@ class PolicyService:
             stored = await store.get(connection, principal.organization_id, policy_set_id)
         if stored is None:
             raise NotFound("POLICY_UNKNOWN", "there is no policy set of that id")
+        return stored
+
+    async def version(self, principal: Principal, version: int) -> StoredPolicySet:
+        """The set of that number. Raises NotFound."""
+        principal.require(Permission.TREASURY_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            stored = await store.by_version(connection, principal.organization_id, version)
+        if stored is None:
+            raise NotFound("POLICY_UNKNOWN", "there is no policy set of that version")
         return stored
 
     async def history(
@@ -130,13 +147,14 @@ class PolicyService:
                 " write the policy's limits in that",
             )
 
-    async def _store(
+    async def keep(
         self,
         connection: AsyncConnection,
         principal: Principal,
         policy_set: PolicySet,
         state: PolicySetState,
     ) -> StoredPolicySet:
+        """Store a new version as a draft or as the active set; the caller holds the lock."""
         now = self._clock()
         activates = state is PolicySetState.ACTIVE
         stored = StoredPolicySet(
@@ -163,7 +181,17 @@ class PolicyService:
         return stored
 
 
-async def _require_staff(
+def _loaded(yaml_text: str) -> PolicySet:
+    """Compile a file. Raises InvalidInput also for a time zone that this machine does not know."""
+    policy_set = load_policy_set(yaml_text)
+    if policy_set.zone is not None and policy_set.zone not in available_timezones():
+        raise InvalidInput(
+            "POLICY_ZONE", f"{policy_set.zone} is no IANA time zone; write one as Europe/Berlin"
+        )
+    return policy_set
+
+
+async def require_staff(
     connection: AsyncConnection, organization_id: OrganizationId, policy_set: PolicySet
 ) -> None:
     """Raise Conflict when even all who may vote together could not approve what the set asks."""

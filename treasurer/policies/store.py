@@ -1,5 +1,7 @@
 """Owns the SQL of policy sets. Must never change a stored document."""
 
+from datetime import datetime
+
 from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,7 +10,7 @@ from treasurer.kernel.ids import OrganizationId, PolicySetId, UserId
 from treasurer.kernel.money import Asset
 from treasurer.policies.model import PolicySetState, StoredPolicySet
 
-_COLUMNS = """id, organization_id, version, digest, document, state, created_by, created_at,
+COLUMNS = """id, organization_id, version, digest, document, state, created_by, created_at,
     activated_by, activated_at"""
 
 # Writers of policy sets wait for each other here, so that versions are gapless. Readers and other
@@ -27,17 +29,26 @@ _INSERT = text("""
             :activated_by, :activated_at)
 """)
 _ACTIVE_DIGEST = text("""
-    SELECT digest FROM policy_sets WHERE organization_id = :organization_id AND state = 'active'
+    SELECT digest, activated_at FROM policy_sets
+    WHERE organization_id = :organization_id AND state = 'active'
 """)
 _ACTIVE = text(f"""
-    SELECT {_COLUMNS} FROM policy_sets
+    SELECT {COLUMNS} FROM policy_sets
     WHERE organization_id = :organization_id AND state = 'active'
 """)
 _GET = text(f"""
-    SELECT {_COLUMNS} FROM policy_sets WHERE organization_id = :organization_id AND id = :id
+    SELECT {COLUMNS} FROM policy_sets WHERE organization_id = :organization_id AND id = :id
+""")
+_DOCUMENT = text("""
+    SELECT document FROM policy_sets WHERE organization_id = :organization_id AND digest = :digest
+    ORDER BY version LIMIT 1
+""")
+_VERSION = text(f"""
+    SELECT {COLUMNS} FROM policy_sets
+    WHERE organization_id = :organization_id AND version = :version
 """)
 _HISTORY = text(f"""
-    SELECT {_COLUMNS} FROM policy_sets
+    SELECT {COLUMNS} FROM policy_sets
     WHERE organization_id = :organization_id
       AND (CAST(:before AS integer) IS NULL OR version < :before)
     ORDER BY version DESC LIMIT :most
@@ -77,11 +88,11 @@ async def insert(connection: AsyncConnection, stored: StoredPolicySet) -> None:
 
 async def active_digest(
     connection: AsyncConnection, organization_id: OrganizationId
-) -> bytes | None:
-    """The digest of the active set: all that a warm cache needs."""
-    row = await connection.execute(_ACTIVE_DIGEST, {"organization_id": organization_id})
-    found = row.scalar_one_or_none()
-    return None if found is None else bytes(found)
+) -> tuple[bytes, datetime] | None:
+    """The digest of the active set, and since when it is: all that a warm cache needs."""
+    rows = await connection.execute(_ACTIVE_DIGEST, {"organization_id": organization_id})
+    row = rows.one_or_none()
+    return None if row is None else (bytes(row.digest), row.activated_at)
 
 
 async def active(
@@ -90,7 +101,7 @@ async def active(
     """The active set, or None before the first."""
     rows = await connection.execute(_ACTIVE, {"organization_id": organization_id})
     row = rows.mappings().one_or_none()
-    return _stored(row) if row else None
+    return stored_from(row) if row else None
 
 
 async def get(
@@ -99,7 +110,29 @@ async def get(
     """One version."""
     rows = await connection.execute(_GET, {"organization_id": organization_id, "id": policy_set_id})
     row = rows.mappings().one_or_none()
-    return _stored(row) if row else None
+    return stored_from(row) if row else None
+
+
+async def by_version(
+    connection: AsyncConnection, organization_id: OrganizationId, version: int
+) -> StoredPolicySet | None:
+    """The set of that number."""
+    rows = await connection.execute(
+        _VERSION, {"organization_id": organization_id, "version": version}
+    )
+    row = rows.mappings().one_or_none()
+    return stored_from(row) if row else None
+
+
+async def document_of(
+    connection: AsyncConnection, organization_id: OrganizationId, digest: bytes
+) -> bytes | None:
+    """The canonical bytes of that digest, whatever became of the set."""
+    rows = await connection.execute(
+        _DOCUMENT, {"organization_id": organization_id, "digest": digest}
+    )
+    found = rows.scalar_one_or_none()
+    return None if found is None else bytes(found)
 
 
 async def history(
@@ -109,10 +142,11 @@ async def history(
     rows = await connection.execute(
         _HISTORY, {"organization_id": organization_id, "before": before, "most": most}
     )
-    return [_stored(row) for row in rows.mappings()]
+    return [stored_from(row) for row in rows.mappings()]
 
 
-def _stored(row: RowMapping) -> StoredPolicySet:
+def stored_from(row: RowMapping) -> StoredPolicySet:
+    """The row of `COLUMNS` as a stored set."""
     return StoredPolicySet(
         id=PolicySetId(row["id"]),
         organization_id=OrganizationId(row["organization_id"]),
