@@ -98,6 +98,14 @@ _INCLUDE = text("""
       AND t.state = 'broadcast'
     RETURNING t.id
 """)
+_FOUND_IN = text("""
+    UPDATE transfers t SET block_number = l.block_number, block_hash = l.block_hash
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[]),
+                CAST(:block_numbers AS bigint[]), CAST(:block_hashes AS bytea[]))
+         AS l (id, fence, block_number, block_hash)
+    WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
+      AND t.state NOT IN ('settled', 'void')
+""")
 _DELAY = text("""
     UPDATE transfers t SET next_at = :next_at, reason = :reason, tries = t.tries + 1,
         lease_until = NULL
@@ -266,6 +274,22 @@ async def include(
         },
     )
     return set(rows.scalars())
+
+
+async def found_in(
+    connection: AsyncConnection, leased: Leased, blocks: Mapping[TransferId, tuple[int, bytes]]
+) -> None:
+    """Record the final block, as (number, hash), of transfers that end without having been included."""
+    await connection.execute(
+        _FOUND_IN,
+        {
+            "organization_id": leased.organization_id,
+            "ids": list(blocks),
+            "fences": [leased.fences[id_] for id_ in blocks],
+            "block_numbers": [number for number, _ in blocks.values()],
+            "block_hashes": [hash_ for _, hash_ in blocks.values()],
+        },
+    )
 
 
 async def delay(

@@ -79,6 +79,9 @@ async def _take(
     paid = [f.transfer.id for f in finals if f.evidence.verdict is Verdict.PAID]
     others = [f.transfer.id for f in finals if f.evidence.verdict is not Verdict.PAID]
     ours: set[TransferId] = set()
+    if before is not TransferState.INCLUDED:
+        blocks = {f.transfer.id: (f.receipt.block_number, f.receipt.block_hash) for f in finals}
+        await store.found_in(connection, leased, blocks)
     if paid:
         require_legal(before, TransferState.SETTLED)
         move = store.Move(before, TransferState.SETTLED, None)

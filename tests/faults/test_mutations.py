@@ -122,8 +122,7 @@ async def test_a_cancel_that_was_included_and_then_lost_to_its_payment(
     )
     assert (transfer, settled) == ends
     assert codes >= faults
-    # What `cancelling` settles carries no block yet; the auditor says so, and nothing else.
-    assert faults or codes <= {"SETTLED_WITHOUT_ITS_BLOCK"}
+    assert faults or codes == set()
     await world.retire()
 
 

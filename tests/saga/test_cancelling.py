@@ -119,6 +119,7 @@ async def test_a_payment_that_wins_against_its_cancel_is_settled(treasury: Treas
     await until(treasury, treasury.pump(pace=IMPATIENT), "settled")
     assert await treasury.token_balance(HALDEN_ADDRESS) == before + 640_000_000
     assert await treasury.rows("SELECT state FROM payments") == [("settled",)]
+    assert await treasury.rows("SELECT block_hash IS NULL FROM transfers") == [(False,)]
     assert await treasury.rows(
         "SELECT payload -> 'after_cancel' FROM audit_events WHERE kind = 'transfer.settled'"
     ) == [(True,)]
