@@ -4,12 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.service import ApprovalService
+from treasurer.approvals.settings import ApprovalSettingsService
 from treasurer.audit.service import AuditService
 from treasurer.cash.service import CashService
 from treasurer.db.engine import Database
 from treasurer.identity.counters import WindowCounters
 from treasurer.identity.service import IdentityService
+from treasurer.identity.step_up import StepUp
+from treasurer.identity.totp import TotpCodes
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
@@ -66,6 +70,10 @@ class Services:
     payees: PayeeService
     payments: PaymentService
     approvals: ApprovalService
+    approval_settings: ApprovalSettingsService
+    delegations: Delegations
+    step_up: StepUp
+    codes: TotpCodes
     policies: PolicyService
     cash: CashService
     audit: AuditService

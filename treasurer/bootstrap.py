@@ -14,8 +14,11 @@ from procrastinate import App, PsycopgConnector
 from redis.asyncio import Redis
 from uuid_utils.compat import uuid7
 
+from treasurer.approvals.deadlines import Deadlines
+from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.links import ApprovalLinks, issue
 from treasurer.approvals.service import ApprovalService
+from treasurer.approvals.settings import ApprovalSettingsService
 from treasurer.audit.head_key import FILE_NAME as HEAD_KEY_FILE
 from treasurer.audit.head_key import PinnedHeadKey
 from treasurer.audit.service import AuditService
@@ -27,8 +30,10 @@ from treasurer.documents.limits import Limits
 from treasurer.identity.counters import WindowCounters
 from treasurer.identity.passwords import Passwords
 from treasurer.identity.service import IdentityService
+from treasurer.identity.step_up import StepUp
 from treasurer.identity.throttle import SignInThrottle
 from treasurer.identity.tokens import TokenSigner
+from treasurer.identity.totp import TotpCodes
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
@@ -41,7 +46,7 @@ from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
 from treasurer.reports.service import ReportService
-from treasurer.secrets import database_urls, token_key
+from treasurer.secrets import database_urls, token_key, totp_key
 from treasurer.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,6 +87,11 @@ class Core:
     policies: PolicyService
     approvals: ApprovalService
     approval_links: ApprovalLinks
+    approval_settings: ApprovalSettingsService
+    delegations: Delegations
+    deadlines: Deadlines
+    step_up: StepUp
+    codes: TotpCodes
     payments: PaymentService
     cash: CashService
     reports: ReportService
@@ -109,8 +119,15 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     policies = PolicyService(database=database, clock=clock, new_id=new_id)
     prices = DeclaredPar({token.symbol: token.peg for token in network.tokens}, clock)
     approvals = ApprovalService(
-        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=new_id
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=jobs,
+        clock=clock,
+        new_id=new_id,
     )
+    passwords, throttle = Passwords(), SignInThrottle(counters)
+    codes = TotpCodes(database=database, key=totp_key(settings), clock=clock, new_id=new_id)
     return Core(
         settings=settings,
         network=network,
@@ -131,8 +148,8 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             signer=TokenSigner(
                 token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
             ),
-            passwords=Passwords(),
-            throttle=SignInThrottle(counters),
+            passwords=passwords,
+            throttle=throttle,
             clock=clock,
             new_id=new_id,
         ),
@@ -148,6 +165,18 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         policies=policies,
         approvals=approvals,
         approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),
+        approval_settings=ApprovalSettingsService(database=database, clock=clock, new_id=new_id),
+        delegations=Delegations(database=database, clock=clock, new_id=new_id),
+        deadlines=Deadlines(database=database, outbox=outbox, clock=clock, new_id=new_id),
+        step_up=StepUp(
+            database=database,
+            passwords=passwords,
+            codes=codes,
+            throttle=throttle,
+            clock=clock,
+            new_id=new_id,
+        ),
+        codes=codes,
         payments=PaymentService(
             database=database,
             rail=rail,

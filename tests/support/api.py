@@ -20,12 +20,14 @@ from api.main import create_app
 from api.services import ApiSettings, ComponentHealth, Health, Probe, Services
 from tests.support.approvals import job_queue
 from tests.support.clock import ManualClock
-from tests.support.identity import identity_service
+from tests.support.identity import identity_service, step_up, totp_codes
 from tests.support.invoices import invoice_service, read
 from tests.support.organization import TestOrganization
 from tests.support.payees import create_world, payee_service
 from tests.support.treasury import ETH, NORWICK, USDC
+from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.service import ApprovalService
+from treasurer.approvals.settings import ApprovalSettingsService
 from treasurer.audit.service import AuditService
 from treasurer.cash.service import CashService
 from treasurer.db.engine import Database
@@ -157,7 +159,12 @@ def services_for(
     policies = PolicyService(database=database, clock=clock, new_id=uuid7)
     prices = DeclaredPar({"USDC": "USD"}, clock)
     approvals = ApprovalService(
-        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=uuid7
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=job_queue(),
+        clock=clock,
+        new_id=uuid7,
     )
     return Services(
         settings=settings,
@@ -179,6 +186,10 @@ def services_for(
             new_id=uuid7,
         ),
         approvals=approvals,
+        approval_settings=ApprovalSettingsService(database=database, clock=clock, new_id=uuid7),
+        delegations=Delegations(database=database, clock=clock, new_id=uuid7),
+        step_up=step_up(database, valkey, clock),
+        codes=totp_codes(database, clock),
         policies=policies,
         cash=CashService(database=database, rail=RAIL, prices=prices, clock=clock),
         audit=AuditService(database),

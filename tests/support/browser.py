@@ -302,6 +302,10 @@ def page_services(services: Services) -> PageServices:
         approval_links=ApprovalLinks(
             database=services.database, approvals=services.approvals, clock=services.clock
         ),
+        approval_settings=services.approval_settings,
+        delegations=services.delegations,
+        step_up=services.step_up,
+        codes=services.codes,
         policies=services.policies,
         cash=services.cash,
         audit=services.audit,

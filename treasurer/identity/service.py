@@ -3,6 +3,7 @@
 Must never keep or log a credential, nor tell a stranger which half of one was wrong.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -139,8 +140,9 @@ class IdentityService:
         claims = self._signer.verify(token, use)
         async with self._database.unit(claims.organization_id) as connection:
             user = await self._session_user(connection, claims)
-        self._verified.remember(token, Verified(claims, user.principal))
-        return user.principal
+        principal = replace(user.principal, session_id=claims.session_id)
+        self._verified.remember(token, Verified(claims, principal))
+        return principal
 
     async def profile(self, principal: Principal) -> User:
         """The principal's own user."""
