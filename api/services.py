@@ -17,6 +17,7 @@ from treasurer.identity.totp import TotpCodes
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.service import PayeeService
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
@@ -68,6 +69,7 @@ class Services:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    payee_changes: PayeeChanges
     payments: PaymentService
     approvals: ApprovalService
     approval_settings: ApprovalSettingsService

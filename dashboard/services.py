@@ -14,6 +14,7 @@ from treasurer.identity.step_up import StepUp
 from treasurer.identity.totp import TotpCodes
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.service import PayeeService
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
@@ -29,6 +30,7 @@ class PageServices:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    payee_changes: PayeeChanges
     payments: PaymentService
     approvals: ApprovalService
     approval_links: ApprovalLinks

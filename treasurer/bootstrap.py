@@ -39,6 +39,7 @@ from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import NewId
 from treasurer.notifications.service import Mailbox, NotificationService, Outbox
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.service import PayeeService
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
@@ -84,6 +85,7 @@ class Core:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    payee_changes: PayeeChanges
     policies: PolicyService
     approvals: ApprovalService
     approval_links: ApprovalLinks
@@ -162,6 +164,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             limits=Limits(),
         ),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
+        payee_changes=PayeeChanges(database=database, clock=clock, new_id=new_id),
         policies=policies,
         approvals=approvals,
         approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),

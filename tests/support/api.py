@@ -37,6 +37,7 @@ from treasurer.kernel.ids import InvoiceId, WalletId
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import JournalEntry, Posting, opening_equity, wallet_account
 from treasurer.notifications.service import Outbox
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.model import Payee
 from treasurer.payments import wallets
 from treasurer.payments.outcomes import PaymentOutcomes
@@ -175,6 +176,7 @@ def services_for(
         identity=identity_service(database, valkey, clock),
         invoices=invoice_service(database, clock),
         payees=payee_service(database, clock),
+        payee_changes=PayeeChanges(database=database, clock=clock, new_id=uuid7),
         payments=PaymentService(
             database=database,
             rail=RAIL,
