@@ -278,9 +278,7 @@ async def open_dashboard(
     set_up: bool = True,
 ) -> AsyncIterator[Dashboard]:
     """API and pages as one application, served; with the Norwick policy, payees and a wallet."""
-    settings = ApiSettings(
-        served_over_tls=False, requests_per_minute=100_000, process_wait_s=0.3
-    )
+    settings = ApiSettings(served_over_tls=False, requests_per_minute=100_000, process_wait_s=0.3)
     services = services_for(database, valkey, clock, settings)
     pages = page_services(services)
     app = create_app(services, pages=create_pages(pages, status_of=status_of, problem=problem))
