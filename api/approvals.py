@@ -14,11 +14,13 @@ from api.views import Before, Body, Instant, Most, Page, page_of
 from policy.decision import RoleQuorum
 from policy.quorum import Choice
 from treasurer.approvals.model import ApprovalRequest, RequestState
-from treasurer.kernel.ids import ApprovalRequestId
-from treasurer.kernel.organization import Permission, Principal, PrincipalKind
+from treasurer.approvals.settings import ApprovalSettings
+from treasurer.kernel.ids import ApprovalRequestId, UserId
+from treasurer.kernel.organization import Permission, Principal, PrincipalKind, Role
 
 router = APIRouter(prefix="/api/v1/approvals", tags=["approvals"])
 Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
+Writer = Annotated[Principal, Depends(requires(Permission.POLICY_WRITE))]
 Voter = Annotated[Principal, Depends(requires(Permission.APPROVALS_VOTE))]
 
 
@@ -35,6 +37,8 @@ class VoteView(BaseModel):
     choice: Choice
     reason: str
     voted_at: Instant
+    for_user_id: UUID | None
+    withdrawn_at: Instant | None
 
 
 class ApprovalView(BaseModel):
@@ -52,23 +56,43 @@ class ApprovalView(BaseModel):
     expires_at: Instant
     closed_at: Instant | None
     requirement: list[Group]
+    alternatives: list[list[Group]]
     missing: list[Group]
     votes: list[VoteView]
     may_vote: bool
 
 
 class ApprovalDetail(ApprovalView):
-    """With the payment that it asks about."""
+    """With the payment that it asks about.
+
+    `may_vote_for` are the people for whom the caller, as their delegate, may vote on it.
+    `step_up_within_s` is how fresh a second proof an approval needs; null where none is asked.
+    """
 
     payment: PaymentView
+    may_vote_for: list[UUID]
+    step_up_within_s: int | None
 
 
 class NewVote(Body):
-    """`order_digest` is the one that was shown. A rejection needs a reason."""
+    """`order_digest` is the one that was shown. A rejection needs a reason. A delegate names whom
+    the vote is for.
+    """
 
     choice: Choice
     order_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     reason: str = ""
+    for_user_id: UUID | None = None
+
+
+class SettingsView(Body):
+    """Approvals of more than `step_up_above_minor`, base units of the reporting currency as text,
+    need a second proof within `step_up_within_s`; null asks for none.
+    """
+
+    step_up_above_minor: Annotated[str, Field(pattern=r"^\d{1,78}$")] | None = None
+    step_up_within_s: int = 600
+    escalation_role: Role = Role.CFO
 
 
 @router.get("")
@@ -84,26 +108,59 @@ async def approvals(
     return page_of(views, most, found and found[-1].id)
 
 
+@router.get("/settings")
+async def settings(caller: Reader, services: Provided) -> SettingsView:
+    """When a second proof is asked, and who hears of delays."""
+    return _settings(await services.approval_settings.get(caller))
+
+
+@router.put("/settings")
+async def put_settings(body: SettingsView, caller: Writer, services: Provided) -> SettingsView:
+    """Set them. Whoever loosens proves themselves again first."""
+    above = body.step_up_above_minor
+    chosen = ApprovalSettings(
+        None if above is None else int(above), body.step_up_within_s, body.escalation_role
+    )
+    return _settings(await services.approval_settings.put(caller, chosen))
+
+
 @router.get("/{approval_id}")
 async def approval(approval_id: UUID, caller: Reader, services: Provided) -> ApprovalDetail:
     """One request, open or closed, with its payment and votes."""
     request = await services.approvals.get(caller, ApprovalRequestId(approval_id))
     payment = await services.payments.get(caller, request.payment_id)
+    lenders = await services.approvals.voted_for(caller, request)
+    within = await services.approvals.step_up_within(caller, request)
+    now = services.clock()
+    is_open = request.state is RequestState.OPEN and request.expires_at > now
     return ApprovalDetail(
-        **_fields(request, caller, services.clock()), payment=payment_view(payment)
+        **_fields(request, caller, now),
+        payment=payment_view(payment),
+        may_vote_for=[user.id for user in lenders] if is_open else [],
+        step_up_within_s=int(within.total_seconds()) if within else None,
     )
 
 
 @router.post("/{approval_id}/votes")
 async def vote(approval_id: UUID, body: NewVote, caller: Voter, services: Provided) -> ApprovalView:
-    """Approve or reject. The same vote again changes nothing; a vote is not taken back."""
+    """Approve or reject. The same vote again changes nothing."""
     request = await services.approvals.vote(
         caller,
         ApprovalRequestId(approval_id),
         body.choice,
         body.reason,
         bytes.fromhex(body.order_digest),
+        for_user_id=UserId(body.for_user_id) if body.for_user_id else None,
     )
+    return ApprovalView(**_fields(request, caller, services.clock()))
+
+
+@router.post("/{approval_id}/votes/withdrawal")
+async def withdraw(approval_id: UUID, caller: Voter, services: Provided) -> ApprovalView:
+    """Take back one's approval, until the payment is reserved. After the quorum the payment waits
+    again, under a new request: the answer is the request that goes on.
+    """
+    request = await services.approvals.withdraw(caller, ApprovalRequestId(approval_id))
     return ApprovalView(**_fields(request, caller, services.clock()))
 
 
@@ -119,6 +176,7 @@ def _fields(request: ApprovalRequest, caller: Principal, now: datetime) -> dict[
         "expires_at": request.expires_at,
         "closed_at": request.closed_at,
         "requirement": _groups(request.requirement.groups),
+        "alternatives": [_groups(branch) for branch in request.requirement.alternatives],
         "missing": _groups(request.quorum(request.requirement, now).missing) if is_open else [],
         "votes": [
             {
@@ -127,6 +185,8 @@ def _fields(request: ApprovalRequest, caller: Principal, now: datetime) -> dict[
                 "choice": vote.choice,
                 "reason": vote.reason,
                 "voted_at": vote.voted_at,
+                "for_user_id": vote.delegator_id,
+                "withdrawn_at": vote.withdrawn_at,
             }
             for vote in request.votes
         ],
@@ -136,6 +196,15 @@ def _fields(request: ApprovalRequest, caller: Principal, now: datetime) -> dict[
         and not request.excludes(caller.user_id)
         and request.vote_of(caller.user_id) is None,
     }
+
+
+def _settings(settings: ApprovalSettings) -> SettingsView:
+    above = settings.step_up_above_minor
+    return SettingsView(
+        step_up_above_minor=None if above is None else str(above),
+        step_up_within_s=settings.step_up_within_s,
+        escalation_role=settings.escalation_role,
+    )
 
 
 def _groups(groups: Iterable[RoleQuorum]) -> list[dict[str, Any]]:

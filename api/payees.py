@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from api.auth import Provided, requires
 from api.services import Services
@@ -12,6 +12,7 @@ from api.views import Before, Body, Instant, Most, Page, page_of
 from treasurer.kernel.errors import NotFound
 from treasurer.kernel.ids import PayeeAddressId, PayeeId
 from treasurer.kernel.organization import Permission, Principal
+from treasurer.payees.change import CallBackNote
 from treasurer.payees.model import AddressState, Payee, PayeeAddress, PayeeState
 
 router = APIRouter(prefix="/api/v1/payees", tags=["payees"])
@@ -29,6 +30,7 @@ class NewPayee(Body):
     vat_id: str | None = None
     iban: str | None = None
     email: str | None = None
+    phone: str | None = None
 
 
 class NewAddress(Body):
@@ -38,6 +40,26 @@ class NewAddress(Body):
 
 class NewCategory(Body):
     category: str | None
+
+
+class CallBack(Body):
+    """A call to the payee, at the number that the payee master holds. `number` is only for payees
+    without one: the note then says where it is from, never the mail that asks for the change.
+    """
+
+    spoke_to: str
+    called_at: AwareDatetime
+    note: str
+    number: str = ""
+
+    def note_of(self) -> CallBackNote:
+        return CallBackNote(self.spoke_to, self.called_at, self.note, self.number)
+
+
+class Verification(Body):
+    """A payee that was paid elsewhere on that chain before is called back first."""
+
+    call_back: CallBack | None = None
 
 
 class AddressView(BaseModel):
@@ -64,6 +86,8 @@ class PayeeView(BaseModel):
     created_at: Instant
     created_by: UUID
     category: str | None
+    phone: str | None
+    cooling_off_until: Instant | None
     addresses: list[AddressView]
 
 
@@ -77,6 +101,7 @@ async def create(body: NewPayee, caller: Writer, services: Provided) -> PayeeVie
         vat_id=body.vat_id,
         iban=body.iban,
         email=body.email,
+        phone=body.phone,
     )
     return _payee(payee)
 
@@ -119,14 +144,19 @@ async def add_address(
 
 @router.post("/{payee_id}/addresses/{address_id}/verification")
 async def verify_address(
-    payee_id: UUID, address_id: UUID, caller: Writer, services: Provided
+    payee_id: UUID,
+    address_id: UUID,
+    caller: Writer,
+    services: Provided,
+    body: Verification | None = None,
 ) -> AddressView:
     """Confirm an address that somebody else entered; the policy's cooling-off begins now."""
     await _require_own(services, caller, payee_id, address_id)
-    async with services.database.unit(caller.organization_id) as connection:
-        policy_set = await services.policies.active(connection, caller.organization_id)
     address = await services.payees.verify_address(
-        caller, PayeeAddressId(address_id), cooling_off_s=policy_set.cooling_off_s
+        caller,
+        PayeeAddressId(address_id),
+        cooling_off_s=await cooling_off_s(services, caller),
+        call_back=body.call_back.note_of() if body and body.call_back else None,
     )
     return _address(address)
 
@@ -138,6 +168,13 @@ async def revoke_address(
     """End an address; orders that name it are stopped before they are signed."""
     await _require_own(services, caller, payee_id, address_id)
     return _address(await services.payees.revoke_address(caller, PayeeAddressId(address_id)))
+
+
+async def cooling_off_s(services: Services, caller: Principal) -> int:
+    """How long the active policy waits after a change of a payee."""
+    async with services.database.unit(caller.organization_id) as connection:
+        policy_set = await services.policies.active(connection, caller.organization_id)
+    return policy_set.cooling_off_s
 
 
 async def _require_own(
@@ -161,6 +198,8 @@ def _payee(payee: Payee) -> PayeeView:
         created_at=payee.created_at,
         created_by=payee.created_by,
         category=payee.category,
+        phone=payee.phone,
+        cooling_off_until=payee.cooling_off_until,
         addresses=[_address(address) for address in payee.addresses],
     )
 

@@ -4,15 +4,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.service import ApprovalService
+from treasurer.approvals.settings import ApprovalSettingsService
 from treasurer.audit.service import AuditService
 from treasurer.cash.service import CashService
 from treasurer.db.engine import Database
 from treasurer.identity.counters import WindowCounters
 from treasurer.identity.service import IdentityService
+from treasurer.identity.step_up import StepUp
+from treasurer.identity.totp import TotpCodes
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.service import PayeeService
 from treasurer.payments.backtests import BacktestService
 from treasurer.payments.service import PaymentService
@@ -67,9 +72,14 @@ class Services:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    payee_changes: PayeeChanges
     payments: PaymentService
     transfers: TransferService
     approvals: ApprovalService
+    approval_settings: ApprovalSettingsService
+    delegations: Delegations
+    step_up: StepUp
+    codes: TotpCodes
     policies: PolicyService
     policy_life: PolicyLife
     backtests: BacktestService

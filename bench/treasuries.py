@@ -121,7 +121,12 @@ def saga_context(database: Database, chain: FakeChain) -> SagaContext:
         prices=DeclaredPar({"USDC": "USD"}, utc_now),
         policies=PolicyService(database=database, clock=utc_now, new_id=uuid7),
         approvals=ApprovalService(
-            database=database, gate=outcomes, outbox=outbox, clock=utc_now, new_id=uuid7
+            database=database,
+            gate=outcomes,
+            outbox=outbox,
+            jobs=JobQueue(),
+            clock=utc_now,
+            new_id=uuid7,
         ),
         outcomes=outcomes,
         failpoint=unarmed,

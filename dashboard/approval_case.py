@@ -18,13 +18,14 @@ from treasurer.approvals.model import (
     require_votable,
     require_voter,
 )
+from treasurer.identity.model import User
 from treasurer.invoices.model import Invoice
 from treasurer.kernel.errors import TreasurerError
 from treasurer.kernel.money import Asset
 from treasurer.kernel.order import ExecutionOrder, parse_order
 from treasurer.kernel.organization import Principal
 from treasurer.payees.model import AddressState, Payee, PayeeAddress
-from treasurer.payments.model import Payment
+from treasurer.payments.model import Payment, PaymentState
 from treasurer.reports.people import Person
 
 
@@ -53,6 +54,10 @@ class Case:
     people: Mapping[UUID, Person]
     own_vote: Vote | None
     obstacle: str | None
+    lenders: tuple[User, ...]
+    step_up: bool
+    has_authenticator: bool
+    withdrawable: bool
 
     @property
     def address_matches(self) -> bool:
@@ -85,9 +90,12 @@ async def gather(
         [
             request.requester_id,
             *(vote.user_id for vote in request.votes),
+            *(vote.delegator_id for vote in request.votes if vote.delegator_id),
             *((address.verified_by, address.changed_by) if address else ()),
         ],
     )
+    is_open = request.state is RequestState.OPEN and request.expires_at > now
+    lenders = await services.approvals.voted_for(principal, request) if is_open else []
     return Case(
         request=request,
         payment=payment,
@@ -102,6 +110,11 @@ async def gather(
         people=people,
         own_vote=request.vote_of(principal.user_id),
         obstacle=_obstacle(request, principal, now),
+        lenders=tuple(lenders),
+        step_up=await services.approvals.step_up_within(principal, request) is not None,
+        has_authenticator=await services.codes.enrolled(principal),
+        withdrawable=bool(request.withdrawable(principal.user_id, now))
+        and (is_open or payment.state is PaymentState.APPROVED),
     )
 
 
@@ -119,11 +132,15 @@ def _verified(payee: Payee, chain_id: int) -> PayeeAddress | None:
 def _seats(request: ApprovalRequest, now: datetime) -> tuple[Seat, ...]:
     # A closed request is told as it stood when it closed: its votes may have expired since.
     state = request.quorum(request.requirement, request.closed_at or now)
+    # Of several ways the one is told that was met or is nearest.
+    ways = request.requirement.branches
+    way = next((way for way in ways if set(state.missing) <= _within(way)), ways[0])
     missing = {group.roles: group.count for group in state.missing}
-    return tuple(
-        Seat(group, group.count - missing.get(group.roles, 0))
-        for group in request.requirement.groups
-    )
+    return tuple(Seat(group, group.count - missing.get(group.roles, 0)) for group in way)
+
+
+def _within(way: tuple[RoleQuorum, ...]) -> set[RoleQuorum]:
+    return {RoleQuorum(group.roles, count) for group in way for count in range(1, group.count + 1)}
 
 
 def _obstacle(request: ApprovalRequest, principal: Principal, now: datetime) -> str | None:

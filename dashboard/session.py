@@ -91,6 +91,8 @@ def requires(permission: Permission) -> SignedIn:
 Reader = Annotated[Visitor, Depends(requires(Permission.TREASURY_READ))]
 Submitter = Annotated[Visitor, Depends(requires(Permission.INVOICES_SUBMIT))]
 Voter = Annotated[Visitor, Depends(requires(Permission.APPROVALS_VOTE))]
+PayeeWriter = Annotated[Visitor, Depends(requires(Permission.PAYEES_WRITE))]
+Person = Annotated[Visitor, Depends(SignedIn())]
 Auditor = Annotated[Visitor, Depends(requires(Permission.AUDIT_READ))]
 
 

@@ -32,17 +32,31 @@ class RoleQuorum:
 class ApprovalRequirement:
     """Every group filled by different people, within `expires_in_s` seconds of asking.
 
+    `alternatives` are further sets of groups, any of which does instead of `groups` (OR of ANDs).
     That none of them is the requester or whoever changed the payee is no option of a requirement:
     `policy.quorum` holds it for all (I12). Groups are sorted by roles; no two have the same roles.
     """
 
     groups: tuple[RoleQuorum, ...]
     expires_in_s: int
+    alternatives: tuple[tuple[RoleQuorum, ...], ...] = ()
+
+    @property
+    def branches(self) -> tuple[tuple[RoleQuorum, ...], ...]:
+        """Each set of groups that meets the requirement by itself."""
+        return (self.groups, *self.alternatives)
 
     @property
     def people(self) -> int:
-        """How many different people it takes."""
-        return sum(group.count for group in self.groups)
+        """How many different people the longest way takes."""
+        return max(sum(group.count for group in branch) for branch in self.branches)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """All roles whose holders are asked."""
+        return frozenset(
+            role for branch in self.branches for group in branch for role in group.roles
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +129,42 @@ def requirement_document(requirement: ApprovalRequirement | None) -> Canonical:
     """The JSON object that `requirement_from` reads, or None."""
     if requirement is None:
         return None
-    return {
-        "groups": [
-            {"roles": list(group.roles), "count": group.count} for group in requirement.groups
-        ],
+    document: dict[str, Canonical] = {
+        "groups": _group_documents(requirement.groups),
         "expires_in_s": requirement.expires_in_s,
     }
+    if requirement.alternatives:
+        document["alternatives"] = [
+            {"groups": _group_documents(branch)} for branch in requirement.alternatives
+        ]
+    return document
 
 
 def requirement_from(source: Fields | None) -> ApprovalRequirement | None:
     """Inverse of `requirement_document`. Raises InvalidInput with the field at fault."""
     if source is None:
         return None
+    groups = _groups_from(source)
+    alternatives = []
+    for row in source.rows("alternatives") or ():
+        alternatives.append(_groups_from(row))
+        row.done()
+    requirement = ApprovalRequirement(groups, source.integer("expires_in_s"), tuple(alternatives))
+    source.done()
+    return requirement
+
+
+def _group_documents(groups: tuple[RoleQuorum, ...]) -> list[Canonical]:
+    return [{"roles": list(group.roles), "count": group.count} for group in groups]
+
+
+def _groups_from(source: Fields) -> tuple[RoleQuorum, ...]:
     groups = []
     for row in source.rows("groups") or ():
         roles = row.items("roles") or []
         groups.append(RoleQuorum(tuple(str(role) for role in roles), row.integer("count")))
         row.done()
-    requirement = ApprovalRequirement(tuple(groups), source.integer("expires_in_s"))
-    source.done()
-    return requirement
+    return tuple(groups)
 
 
 def _finding_document(finding: Finding) -> dict[str, Canonical]:

@@ -3,7 +3,7 @@
 Maker is not checker here, for every requirement: nobody can configure it away.
 """
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,12 +18,21 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One vote. `kind` is human, agent or service; `roles` are those of the voter when counting."""
+    """One vote. `kind` is human, agent or service; `roles` are those of the voter when counting.
+
+    A delegate votes for somebody else, `for_user_id`, and then `roles` are that person's.
+    """
 
     user_id: str
     kind: str
     roles: frozenset[str]
     choice: Choice
+    for_user_id: str | None = None
+
+    @property
+    def humans(self) -> frozenset[str]:
+        """Who stands behind the vote: the voter, and the person voted for."""
+        return frozenset({self.user_id, self.for_user_id or self.user_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,14 @@ def quorum_met(
     One person fills one seat, whatever roles they hold; seats are given out so that as many as
     possible are filled. One rejection by a human with a role that is asked refuses, also from the
     requester: a no is always safe. `payee_changed_by` are those who changed the payee or its
-    address within cooling-off.
+    address within cooling-off. A delegate's vote is excluded by either person, and nobody counts
+    twice, be it once by themselves and once through a delegate.
     """
     refused: list[str] = []
     counted: dict[str, frozenset[str]] = {}
     ignored: list[tuple[str, str]] = []
-    wanted = frozenset(role for group in requirement.groups for role in group.roles)
+    wanted = requirement.roles
+    behind: set[str] = set()
     for user_id, person in sorted(_people(votes).items()):
         reason = _objection(person, wanted, requester_id, payee_changed_by)
         if person.choice is Choice.REJECT:
@@ -65,11 +76,17 @@ def quorum_met(
                 refused.append(user_id)
         elif reason is not None:
             ignored.append((user_id, reason))
+        elif person.humans & behind:
+            ignored.append((user_id, "stands behind another vote already"))
         else:
+            behind |= person.humans
             counted[user_id] = person.roles
-    missing = _missing(requirement, list(counted.values()))
+    missing = min(
+        (_missing(branch, list(counted.values())) for branch in requirement.branches),
+        key=lambda groups: sum(group.count for group in groups),
+    )
     return QuorumState(
-        met=not missing and not refused and bool(requirement.groups),
+        met=not missing and not refused and all(requirement.branches),
         missing=missing,
         refused_by=tuple(refused),
         counted=tuple(counted),
@@ -85,8 +102,12 @@ def _people(votes: Iterable[Vote]) -> dict[str, Vote]:
         people[vote.user_id] = Vote(
             user_id=vote.user_id,
             kind=max(before.kind, vote.kind, key=lambda kind: (kind != "human", kind)),
-            roles=before.roles & vote.roles,
+            # A vote for one person and a vote for another are no vote for either.
+            roles=before.roles & vote.roles
+            if before.for_user_id == vote.for_user_id
+            else frozenset(),
             choice=Choice.REJECT if Choice.REJECT in (before.choice, vote.choice) else vote.choice,
+            for_user_id=max(before.for_user_id or "", vote.for_user_id or "") or None,
         )
     return people
 
@@ -96,22 +117,20 @@ def _objection(
 ) -> str | None:
     if person.kind != "human":
         return "only people vote"
-    if person.user_id == requester_id:
+    if requester_id in person.humans:
         return "requested the payment"
-    if person.user_id in payee_changed_by:
+    if person.humans & payee_changed_by:
         return "changed the payee within its cooling-off"
     return None if person.roles & wanted else "holds no role that is asked"
 
 
-def _missing(
-    requirement: ApprovalRequirement, roles: list[frozenset[str]]
-) -> tuple[RoleQuorum, ...]:
-    wanted = seats(requirement)
+def _missing(groups: Sequence[RoleQuorum], roles: list[frozenset[str]]) -> tuple[RoleQuorum, ...]:
+    wanted = seats(groups)
     fits = [[i for i, held in enumerate(roles) if held & frozenset(seat)] for seat in wanted]
     filled = set(matched(fits).values())
     missing = [seat for i, seat in enumerate(wanted) if i not in filled]
     return tuple(
         RoleQuorum(group.roles, missing.count(group.roles))
-        for group in requirement.groups
+        for group in groups
         if group.roles in missing
     )

@@ -5,6 +5,7 @@ People fill seats: one person, one seat, whatever roles they hold.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import product
 
 from policy.decision import ApprovalRequirement, RoleQuorum
 
@@ -12,40 +13,63 @@ from policy.decision import ApprovalRequirement, RoleQuorum
 def combined(requirements: Sequence[ApprovalRequirement]) -> ApprovalRequirement:
     """The union of all groups with the greatest count of each, and the shortest expiry.
 
+    Alternatives combine each with each, since every requirement has to be met one way or another.
     Commutative, associative and idempotent, and at least as strict as each of `requirements`, of
     which there must be one.
     """
     if len(requirements) == 1:
         return requirements[0]
-    counts: dict[tuple[str, ...], int] = {}
-    expiries = []
-    for requirement in requirements:
-        expiries.append(requirement.expires_in_s)
-        for group in requirement.groups:
-            counts[group.roles] = max(counts.get(group.roles, 0), group.count)
-    groups = tuple(RoleQuorum(roles, counts[roles]) for roles in sorted(counts))
-    return ApprovalRequirement(groups, min(expiries))
+    branches = sorted(
+        {_union(chosen) for chosen in product(*(each.branches for each in requirements))},
+        key=lambda branch: [(group.roles, group.count) for group in branch],
+    )
+    # Whoever fills a branch with more fills the one with less: the longer one says nothing new.
+    least = [
+        branch
+        for i, branch in enumerate(branches)
+        if not any(
+            _branch_covers(branch, other) and (i > j or not _branch_covers(other, branch))
+            for j, other in enumerate(branches)
+            if i != j
+        )
+    ]
+    expires_in_s = min(each.expires_in_s for each in requirements)
+    return ApprovalRequirement(least[0], expires_in_s, tuple(least[1:]))
 
 
 def covers(stricter: ApprovalRequirement | None, other: ApprovalRequirement | None) -> bool:
     """Whether all votes that meet `stricter` also meet `other`; None asks nobody.
 
-    Sufficient, not necessary: each seat of `other` finds a seat of its own in `stricter` whose
-    roles would all do for it, and `stricter` waits no longer.
+    Sufficient, not necessary: however `stricter` is met, some branch of `other` finds for each of
+    its seats one of its own whose roles would all do for it, and `stricter` waits no longer.
     """
     if other is None:
         return True
     if stricter is None or stricter.expires_in_s > other.expires_in_s:
         return False
+    return all(
+        any(_branch_covers(offered, wanted) for wanted in other.branches)
+        for offered in stricter.branches
+    )
+
+
+def seats(groups: Sequence[RoleQuorum]) -> list[tuple[str, ...]]:
+    """The roles of each seat, a seat for each person, in the groups' order."""
+    return [group.roles for group in groups for _ in range(group.count)]
+
+
+def _union(branches: Sequence[tuple[RoleQuorum, ...]]) -> tuple[RoleQuorum, ...]:
+    counts: dict[tuple[str, ...], int] = {}
+    for group in (group for branch in branches for group in branch):
+        counts[group.roles] = max(counts.get(group.roles, 0), group.count)
+    return tuple(RoleQuorum(roles, counts[roles]) for roles in sorted(counts))
+
+
+def _branch_covers(stricter: Sequence[RoleQuorum], other: Sequence[RoleQuorum]) -> bool:
     offered = [frozenset(seat) for seat in seats(stricter)]
     wanted = [frozenset(seat) for seat in seats(other)]
     fits = [[i for i, offer in enumerate(offered) if offer <= want] for want in wanted]
     return len(matched(fits)) == len(wanted)
-
-
-def seats(requirement: ApprovalRequirement) -> list[tuple[str, ...]]:
-    """The roles of each seat, a seat for each person, in the requirement's order."""
-    return [group.roles for group in requirement.groups for _ in range(group.count)]
 
 
 def matched(choices: Sequence[Sequence[int]]) -> dict[int, int]:
@@ -73,11 +97,12 @@ def matched(choices: Sequence[Sequence[int]]) -> dict[int, int]:
 
 def in_words(requirement: ApprovalRequirement) -> str:
     """For people: `1 of cfo and 1 of approver or cfo, within 72 h`."""
-    groups = " and ".join(
-        f"{group.count} of {' or '.join(group.roles)}" for group in requirement.groups
+    ways = ", or ".join(
+        " and ".join(f"{group.count} of {' or '.join(group.roles)}" for group in branch)
+        for branch in requirement.branches
     )
     different = ", different people" if requirement.people > 1 else ""
-    return f"{groups}{different}, within {duration_in_words(requirement.expires_in_s)}"
+    return f"{ways}{different}, within {duration_in_words(requirement.expires_in_s)}"
 
 
 def duration_in_words(seconds: int) -> str:

@@ -14,8 +14,11 @@ from procrastinate import App, PsycopgConnector
 from redis.asyncio import Redis
 from uuid_utils.compat import uuid7
 
+from treasurer.approvals.deadlines import Deadlines
+from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.links import ApprovalLinks, issue
 from treasurer.approvals.service import ApprovalService
+from treasurer.approvals.settings import ApprovalSettingsService
 from treasurer.audit.head_key import FILE_NAME as HEAD_KEY_FILE
 from treasurer.audit.head_key import PinnedHeadKey
 from treasurer.audit.service import AuditService
@@ -27,13 +30,16 @@ from treasurer.documents.limits import Limits
 from treasurer.identity.counters import WindowCounters
 from treasurer.identity.passwords import Passwords
 from treasurer.identity.service import IdentityService
+from treasurer.identity.step_up import StepUp
 from treasurer.identity.throttle import SignInThrottle
 from treasurer.identity.tokens import TokenSigner
+from treasurer.identity.totp import TotpCodes
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import NewId
 from treasurer.notifications.service import Mailbox, NotificationService, Outbox
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.sanctions import SanctionsService
 from treasurer.payees.service import PayeeService
 from treasurer.payments.backtests import BacktestService
@@ -45,7 +51,7 @@ from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
 from treasurer.reports.service import ReportService
-from treasurer.secrets import database_urls, token_key
+from treasurer.secrets import database_urls, token_key, totp_key
 from treasurer.settings import Settings
 from treasurer.transfers.service import TransferService
 
@@ -87,12 +93,18 @@ class Core:
     invoices: InvoiceService
     payees: PayeeService
     sanctions: SanctionsService
+    payee_changes: PayeeChanges
     policies: PolicyService
     policy_life: PolicyLife
     backtests: BacktestService
     verification: DecisionVerification
     approvals: ApprovalService
     approval_links: ApprovalLinks
+    approval_settings: ApprovalSettingsService
+    delegations: Delegations
+    deadlines: Deadlines
+    step_up: StepUp
+    codes: TotpCodes
     payments: PaymentService
     transfers: TransferService
     cash: CashService
@@ -123,8 +135,15 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     life = PolicyLife(database=database, policies=policies, clock=clock, new_id=new_id)
     prices = DeclaredPar({token.symbol: token.peg for token in network.tokens}, clock)
     approvals = ApprovalService(
-        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=new_id
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=jobs,
+        clock=clock,
+        new_id=new_id,
     )
+    passwords, throttle = Passwords(), SignInThrottle(counters)
+    codes = TotpCodes(database=database, key=totp_key(settings), clock=clock, new_id=new_id)
     return Core(
         settings=settings,
         network=network,
@@ -140,7 +159,16 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         outbox=outbox,
         outcomes=outcomes,
         prices=prices,
-        identity=_identity(settings, database, counters, clock, new_id),
+        identity=IdentityService(
+            database=database,
+            signer=TokenSigner(
+                token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+            ),
+            passwords=passwords,
+            throttle=throttle,
+            clock=clock,
+            new_id=new_id,
+        ),
         invoices=InvoiceService(
             database=database,
             jobs=jobs,
@@ -151,12 +179,25 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         ),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
         sanctions=SanctionsService(database=database, clock=clock, new_id=new_id),
+        payee_changes=PayeeChanges(database=database, clock=clock, new_id=new_id),
         policies=policies,
         policy_life=life,
         backtests=BacktestService(database=database, life=life, clock=clock),
         verification=DecisionVerification(database=database),
         approvals=approvals,
         approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),
+        approval_settings=ApprovalSettingsService(database=database, clock=clock, new_id=new_id),
+        delegations=Delegations(database=database, clock=clock, new_id=new_id),
+        deadlines=Deadlines(database=database, outbox=outbox, clock=clock, new_id=new_id),
+        step_up=StepUp(
+            database=database,
+            passwords=passwords,
+            codes=codes,
+            throttle=throttle,
+            clock=clock,
+            new_id=new_id,
+        ),
+        codes=codes,
         payments=PaymentService(
             database=database,
             rail=rail,
@@ -171,25 +212,6 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
-    )
-
-
-def _identity(
-    settings: Settings,
-    database: Database,
-    counters: WindowCounters,
-    clock: Clock,
-    new_id: NewId,
-) -> IdentityService:
-    return IdentityService(
-        database=database,
-        signer=TokenSigner(
-            token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
-        ),
-        passwords=Passwords(),
-        throttle=SignInThrottle(counters),
-        clock=clock,
-        new_id=new_id,
     )
 
 

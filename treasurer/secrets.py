@@ -38,6 +38,11 @@ def token_key(settings: Settings) -> bytes:
     return _kept(settings.home.token_key, new_private_key)
 
 
+def totp_key(settings: Settings) -> bytes:
+    """The key that seals authenticators' secrets, made at the first start. Losing it loses them."""
+    return _kept(settings.home.totp_key, lambda: secrets.token_bytes(32))
+
+
 def _new_passwords() -> bytes:
     passwords = {role: secrets.token_urlsafe(32) for role in ("app", "system")}
     return json.dumps(passwords).encode("ascii")

@@ -120,6 +120,11 @@ class HomeFiles:
         return self.secrets / "token-key.pem"
 
     @property
+    def totp_key(self) -> Path:
+        """32 bytes that seal the secrets of people's authenticators."""
+        return self.secrets / "totp-key.bin"
+
+    @property
     def database_passwords(self) -> Path:
         """JSON with the passwords of the app and the system role."""
         return self.secrets / "database-roles.json"

@@ -10,11 +10,13 @@ import structlog
 from procrastinate import App, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
-from treasurer.kernel.ids import InvoiceId, OrganizationId
+from treasurer.approvals.deadlines import ESCALATE_JOB, REMIND_JOB
+from treasurer.kernel.ids import ApprovalRequestId, InvoiceId, OrganizationId
 from treasurer.notifications.model import NotificationId
 from treasurer.notifications.service import SEND_JOB
 
 ReadInvoice = Callable[[OrganizationId, InvoiceId], Awaitable[object]]
+AboutRequest = Callable[[OrganizationId, ApprovalRequestId], Awaitable[object]]
 SendNotification = Callable[[OrganizationId, NotificationId], Awaitable[object]]
 STALLED_AFTER_S = 30
 """A worker's heartbeat comes every ten seconds; one that is silent for longer is dead."""
@@ -22,13 +24,28 @@ STALLED_AFTER_S = 30
 log = structlog.get_logger("worker.jobs")
 
 
-def register(app: App, *, read_invoice: ReadInvoice, send_notification: SendNotification) -> None:
+def register(
+    app: App,
+    *,
+    read_invoice: ReadInvoice,
+    send_notification: SendNotification,
+    remind: AboutRequest,
+    escalate: AboutRequest,
+) -> None:
     """Bind the names that the services defer to what this process does for them."""
     retry = RetryStrategy(max_attempts=8, exponential_wait=2)
 
     @app.task(name="read_invoice", retry=retry)
     async def _read_invoice(organization_id: str, invoice_id: str) -> None:
         await read_invoice(OrganizationId(UUID(organization_id)), InvoiceId(UUID(invoice_id)))
+
+    @app.task(name=REMIND_JOB, retry=retry)
+    async def _remind(organization_id: str, request_id: str) -> None:
+        await remind(OrganizationId(UUID(organization_id)), ApprovalRequestId(UUID(request_id)))
+
+    @app.task(name=ESCALATE_JOB, retry=retry)
+    async def _escalate(organization_id: str, request_id: str) -> None:
+        await escalate(OrganizationId(UUID(organization_id)), ApprovalRequestId(UUID(request_id)))
 
     @app.task(name=SEND_JOB, retry=retry)
     async def _send_notifications(organization_id: str, notification_ids: list[str]) -> None:

@@ -50,6 +50,8 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         core.queue_app,
         read_invoice=intake.read_invoice,
         send_notification=notifications.deliver,
+        remind=core.deadlines.remind,
+        escalate=core.deadlines.escalate,
     )
     try:
         await require_network(chain, core.network)

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.forms import CheckedForm
-from dashboard.pages.approvals import ballot, show
+from dashboard.pages.approvals import MENDABLE, ballot_of, mendable, prove, show
 from dashboard.render import Rendered
 from dashboard.session import Provided, Public, Voter, sign_in_path, visitor_of
 from treasurer.approvals.model import require_same_order
 from treasurer.identity.errors import NotAuthenticated
-from treasurer.kernel.errors import InvalidInput
 
 router = APIRouter(prefix="/approve")
 
@@ -46,14 +45,21 @@ async def vote(
     form: CheckedForm,
 ) -> Response:
     """Vote by the link and use it up."""
-    choice, digest = ballot(form)
+    ballot = ballot_of(form)
     link = await services.approval_links.peek(token)
-    require_same_order(link.request, digest)
+    require_same_order(link.request, ballot.order_digest)
     try:
+        await prove(request, visitor, services, form)
         voted = await services.approval_links.redeem(
-            visitor.principal, token, choice, form.text("reason")
+            visitor.principal,
+            token,
+            ballot.choice,
+            form.text("reason"),
+            for_user_id=ballot.for_user_id,
         )
-    except InvalidInput as error:
+    except MENDABLE as error:
+        if not mendable(error):
+            raise
         return await show(
             request,
             visitor,
@@ -61,6 +67,6 @@ async def vote(
             render,
             link.request,
             action=request.url.path,
-            fault=error.message,
+            fault=error,
         )
     return RedirectResponse(f"/approvals/{voted.id}", status_code=303)

@@ -45,6 +45,8 @@ async def test_a_vote_approves_and_is_the_same_twice(world: ApiWorld) -> None:
             "choice": "approve",
             "reason": "",
             "voted_at": "2026-11-22T10:00:00.000000Z",
+            "for_user_id": None,
+            "withdrawn_at": None,
         }
     ]
     again = await world.post(path, "approver", vote)

@@ -18,7 +18,13 @@ PUBLIC = {
     ("POST", "/api/v1/auth/login"),
     ("POST", "/api/v1/auth/refresh"),
 }
-SIGNED_IN = {("GET", "/api/v1/auth/profile"), ("POST", "/api/v1/auth/logout")}
+SIGNED_IN = {
+    ("GET", "/api/v1/auth/profile"),
+    ("POST", "/api/v1/auth/logout"),
+    ("POST", "/api/v1/auth/step-up"),
+    ("POST", "/api/v1/auth/authenticator"),
+    ("POST", "/api/v1/auth/authenticator/confirmation"),
+}
 WITHOUT_ACCESS = {"/openapi.json"}
 """Served by the framework itself: the description of the API, which holds no secret."""
 

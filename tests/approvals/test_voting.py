@@ -244,6 +244,34 @@ async def test_fifty_votes_at_once_by_one_person_are_one(
         assert len(gate.heard) == heard
 
 
+async def test_five_hundred_votes_of_one_person_are_one_vote(
+    database: Database,
+    organization: TestOrganization,
+    approvals: ApprovalService,
+    gate: RecordingGate,
+    payment: WaitingPayment,
+    clock: ManualClock,
+) -> None:
+    """I14: all at once, over as many connections as the pool has."""
+    request = await open_request(
+        database, approvals, organization, payment, clock, requirement=CFO_AND_ONE
+    )
+    cfo = organization.cfo
+    answers = await asyncio.gather(
+        *(approvals.vote(cfo, request.id, Choice.APPROVE, "", payment.digest) for _ in range(500))
+    )
+    assert {(answer.state, len(answer.votes)) for answer in answers} == {(RequestState.OPEN, 1)}
+    (vote,) = await rows(database, organization, "votes")
+    assert (vote["user_id"], vote["round"]) == (cfo.user_id, 1)
+    voted = [
+        e
+        for e in await rows(database, organization, "audit_events")
+        if e["kind"] == "approval.voted"
+    ]
+    assert len(voted) == 1
+    assert gate.heard == []
+
+
 async def test_fifty_contradicting_votes_at_once_leave_one_answer(
     database: Database,
     organization: TestOrganization,

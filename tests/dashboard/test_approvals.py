@@ -11,6 +11,7 @@ from treasurer.approvals.links import issue
 from treasurer.approvals.model import RequestState
 from treasurer.kernel.ids import ApprovalRequestId
 from treasurer.kernel.organization import Principal
+from treasurer.payees.change import CallBackNote
 from treasurer.payments.model import Payment, PaymentState
 
 
@@ -171,7 +172,12 @@ async def test_an_address_that_left_the_master_is_shown_in_red(dashboard: Dashbo
         address="0x" + "12" * 20,
     )
     await dashboard.services.payees.verify_address(
-        dashboard.organization.administrator, entry.id, cooling_off_s=3600
+        dashboard.organization.administrator,
+        entry.id,
+        cooling_off_s=3600,
+        call_back=CallBackNote(
+            "Ane Halden", dashboard.clock(), "Number of the contract of 2024", "+4721001000"
+        ),
     )
     page = await dashboard.browse(f"/approvals/{request_id}", "cfo")
     assert "The payee master holds another address now:" in page.text
@@ -200,7 +206,7 @@ async def test_the_mail_link_shows_before_and_votes_after_signing_in(
 async def test_looking_at_a_mail_link_changes_nothing(dashboard: Dashboard, method: str) -> None:
     request_id, _ = await _waiting(dashboard)
     token = await _link(dashboard, request_id, dashboard.organization.approver)
-    for person in (None, "approver", "cfo", None):
+    for person in (None, "approver", "cfo", None) * 5:
         seen = await dashboard.browse(f"/approve/{token}", person, method=method)
         assert seen.status_code == 200
     request = await dashboard.services.approvals.get(

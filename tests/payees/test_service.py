@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
+from tests.support.approvals import rows
 from tests.support.clock import START, ManualClock
 from tests.support.organization import TestOrganization, create_organization
 from tests.support.payees import (
@@ -21,6 +22,7 @@ from treasurer.db.engine import Database
 from treasurer.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, TreasurerError
 from treasurer.kernel.ids import PayeeId
 from treasurer.payees import store
+from treasurer.payees.change import CallBackNote
 from treasurer.payees.model import AddressState, Payee
 from treasurer.payees.service import PayeeService
 
@@ -91,7 +93,29 @@ async def test_verifying_another_address_revokes_the_former(
         organization.clerk, payee.id, chain_id=1, address=HALDEN_ADDRESS
     )
     await payees.verify_address(organization.administrator, other_chain.id, cooling_off_s=0)
-    await payees.verify_address(organization.administrator, new.id, cooling_off_s=60)
+    with pytest.raises(InvalidInput) as uncalled:
+        await payees.verify_address(organization.administrator, new.id, cooling_off_s=60)
+    assert uncalled.value.code == "CALL_BACK_MISSING"
+    await payees.verify_address(
+        organization.administrator,
+        new.id,
+        cooling_off_s=60,
+        call_back=CallBackNote(
+            "Ane Halden", START, "Number of the contract of 2024", "+4721001000"
+        ),
+    )
+    (stored,) = [
+        row["call_back"]
+        for row in await rows(database, organization, "payee_addresses")
+        if row["id"] == new.id
+    ]
+    assert stored == {
+        "spoke_to": "Ane Halden",
+        "called_at": "2026-11-22T10:00:00.000000Z",
+        "number": "+4721001000",
+        "from_master": False,
+        "note": "Number of the contract of 2024",
+    }
     addresses = (await payees.get(organization.clerk, payee.id)).addresses
     assert [(entry.chain_id, entry.address, entry.state) for entry in addresses] == [
         (CHAIN_ID, HALDEN_ADDRESS, AddressState.REVOKED),

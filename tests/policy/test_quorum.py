@@ -136,7 +136,7 @@ def _most_seats(requirement: ApprovalRequirement, votes: list[Vote]) -> int:
         and vote.choice is Choice.APPROVE
         and vote.user_id not in ("requester", "changer")
     ]
-    wanted = seats(requirement)
+    wanted = seats(requirement.groups)
     people += [frozenset()] * max(0, len(wanted) - len(people))
     return max(
         sum(bool(held & frozenset(seat)) for held, seat in zip(order, wanted, strict=False))
@@ -184,3 +184,56 @@ def test_makers_and_machines_never_help(requirement, votes):
     ]
     if count(requirement, *votes, changed_by=changed_by).met:
         assert count(requirement, *others, changed_by=changed_by).met
+
+
+CFO_OR_TWO = ApprovalRequirement(
+    (RoleQuorum(("cfo",), 1),), 3600, ((RoleQuorum(("approver",), 2),),)
+)
+
+
+def test_either_way_of_a_requirement_does():
+    assert count(CFO_OR_TWO, vote("carol", "cfo")).met
+    assert count(CFO_OR_TWO, vote("ann", "approver"), vote("bob", "approver")).met
+    one = count(CFO_OR_TWO, vote("ann", "approver"))
+    assert (one.met, one.missing) == (False, (RoleQuorum(("cfo",), 1),))
+    assert not count(ApprovalRequirement((), 3600, ((RoleQuorum(("cfo",), 1),),))).met
+
+
+def for_somebody(user_id: str, principal: str, *roles: str) -> Vote:
+    return Vote(user_id, "human", frozenset(roles), Choice.APPROVE, for_user_id=principal)
+
+
+TWO = ApprovalRequirement((RoleQuorum(("approver", "cfo"), 2),), 3600)
+
+
+@pytest.mark.parametrize(
+    "votes",
+    [
+        # The principal and the delegate are one voice.
+        (vote("ann", "approver"), for_somebody("xeno", "ann", "approver")),
+        # Two delegates of one principal.
+        (for_somebody("xeno", "ann", "approver"), for_somebody("yann", "ann", "approver")),
+        # A chain: each stands behind the next.
+        (for_somebody("ann", "bob", "cfo"), for_somebody("xeno", "ann", "approver")),
+        # One delegate for two principals.
+        (for_somebody("xeno", "ann", "approver"), for_somebody("xeno", "bob", "cfo")),
+    ],
+)
+def test_nobody_stands_behind_two_votes(votes):
+    state = count(TWO, *votes)
+    assert not state.met
+    assert len(state.counted) <= 1
+
+
+def test_a_delegate_brings_the_roles_of_whom_they_vote_for():
+    state = count(CFO_OR_TWO, for_somebody("xeno", "carol", "cfo"))
+    assert (state.met, state.counted) == (True, ("xeno",))
+
+
+def test_a_maker_never_counts_through_a_delegate():
+    asked = ApprovalRequirement((RoleQuorum(("cfo",), 1),), 3600)
+    requested = count(asked, for_somebody("xeno", "requester", "cfo"))
+    changed = count(asked, for_somebody("xeno", "dora", "cfo"), changed_by=frozenset({"dora"}))
+    assert (requested.met, changed.met) == (False, False)
+    assert requested.ignored == (("xeno", "requested the payment"),)
+    assert changed.ignored == (("xeno", "changed the payee within its cooling-off"),)

@@ -20,12 +20,14 @@ from api.main import create_app
 from api.services import ApiSettings, ComponentHealth, Health, Probe, Services
 from tests.support.approvals import job_queue
 from tests.support.clock import ManualClock
-from tests.support.identity import identity_service
+from tests.support.identity import identity_service, step_up, totp_codes
 from tests.support.invoices import invoice_service, read
 from tests.support.organization import TestOrganization
 from tests.support.payees import create_world, payee_service
 from tests.support.treasury import ETH, NORWICK, USDC
+from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.service import ApprovalService
+from treasurer.approvals.settings import ApprovalSettingsService
 from treasurer.audit.service import AuditService
 from treasurer.cash.service import CashService
 from treasurer.db.engine import Database
@@ -35,6 +37,7 @@ from treasurer.kernel.ids import InvoiceId, WalletId
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import JournalEntry, Posting, opening_equity, wallet_account
 from treasurer.notifications.service import Outbox
+from treasurer.payees.changes import PayeeChanges
 from treasurer.payees.model import Payee
 from treasurer.payments import wallets
 from treasurer.payments.backtests import BacktestService
@@ -161,7 +164,12 @@ def services_for(
     life = PolicyLife(database=database, policies=policies, clock=clock, new_id=uuid7)
     prices = DeclaredPar({"USDC": "USD"}, clock)
     approvals = ApprovalService(
-        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=uuid7
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=job_queue(),
+        clock=clock,
+        new_id=uuid7,
     )
     return Services(
         settings=settings,
@@ -172,6 +180,7 @@ def services_for(
         identity=identity_service(database, valkey, clock),
         invoices=invoice_service(database, clock),
         payees=payee_service(database, clock),
+        payee_changes=PayeeChanges(database=database, clock=clock, new_id=uuid7),
         payments=PaymentService(
             database=database,
             rail=RAIL,
@@ -184,6 +193,10 @@ def services_for(
         ),
         transfers=TransferService(database=database, clock=clock, new_id=uuid7),
         approvals=approvals,
+        approval_settings=ApprovalSettingsService(database=database, clock=clock, new_id=uuid7),
+        delegations=Delegations(database=database, clock=clock, new_id=uuid7),
+        step_up=step_up(database, valkey, clock),
+        codes=totp_codes(database, clock),
         policies=policies,
         policy_life=life,
         backtests=BacktestService(database=database, life=life, clock=clock),

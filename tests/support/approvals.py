@@ -17,6 +17,7 @@ from treasurer.approvals.model import ApprovalRequest
 from treasurer.approvals.service import ApprovalService
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
+from treasurer.kernel.errors import Conflict
 from treasurer.kernel.ids import OrganizationId, PaymentId, UserId
 from treasurer.kernel.order import ExecutionOrder, OrderItem, Quote
 from treasurer.notifications.service import Outbox
@@ -61,6 +62,26 @@ class RecordingGate:
     ) -> None:
         self.reasons.append(reason)
         await self._move(connection, organization_id, payment_id, "denied")
+
+    async def reopened(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        *,
+        actor: UserId,
+        now: datetime,
+    ) -> None:
+        self.heard.append(("reopened", payment_id))
+        moved = await connection.execute(
+            text(
+                "UPDATE payments SET state = 'awaiting_approval' WHERE organization_id = :org"
+                " AND id = :id AND state = 'approved'"
+            ),
+            {"org": organization_id, "id": payment_id},
+        )
+        if moved.rowcount != 1:
+            raise Conflict("PAYMENT_UNDER_WAY", "the payment is reserved")
 
     async def expired(
         self,
@@ -109,7 +130,14 @@ def approval_service(
     database: Database, gate: RecordingGate, clock: ManualClock
 ) -> ApprovalService:
     outbox = Outbox(queue=job_queue(), clock=clock, new_id=uuid7)
-    return ApprovalService(database=database, gate=gate, outbox=outbox, clock=clock, new_id=uuid7)
+    return ApprovalService(
+        database=database,
+        gate=gate,
+        outbox=outbox,
+        jobs=job_queue(),
+        clock=clock,
+        new_id=uuid7,
+    )
 
 
 async def create_payment(

@@ -278,7 +278,7 @@ async def open_dashboard(
     set_up: bool = True,
 ) -> AsyncIterator[Dashboard]:
     """API and pages as one application, served; with the Norwick policy, payees and a wallet."""
-    settings = ApiSettings(served_over_tls=False, requests_per_minute=100_000)
+    settings = ApiSettings(served_over_tls=False, requests_per_minute=100_000, process_wait_s=0.3)
     services = services_for(database, valkey, clock, settings)
     pages = page_services(services)
     app = create_app(services, pages=create_pages(pages, status_of=status_of, problem=problem))
@@ -297,11 +297,16 @@ def page_services(services: Services) -> PageServices:
         identity=services.identity,
         invoices=services.invoices,
         payees=services.payees,
+        payee_changes=services.payee_changes,
         payments=services.payments,
         approvals=services.approvals,
         approval_links=ApprovalLinks(
             database=services.database, approvals=services.approvals, clock=services.clock
         ),
+        approval_settings=services.approval_settings,
+        delegations=services.delegations,
+        step_up=services.step_up,
+        codes=services.codes,
         policies=services.policies,
         cash=services.cash,
         audit=services.audit,

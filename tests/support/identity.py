@@ -20,13 +20,16 @@ from treasurer.db.engine import Database
 from treasurer.identity.counters import WindowCounters
 from treasurer.identity.passwords import Passwords
 from treasurer.identity.service import IdentityService
+from treasurer.identity.step_up import StepUp
 from treasurer.identity.throttle import SignInThrottle
 from treasurer.identity.tokens import TokenSigner, new_private_key
+from treasurer.identity.totp import TotpCodes
 from treasurer.kernel.clock import Clock, epoch_s
 
 ISSUER = "https://treasurer.test"
 AUDIENCE = "treasurer-api"
 PASSWORD = "correct horse battery staple"
+TOTP_KEY = bytes(range(32))
 KEY_PEM = new_private_key()
 OTHER_KEY_PEM = new_private_key()
 
@@ -56,6 +59,21 @@ def identity_service(database: Database, valkey: Redis, clock: ManualClock) -> I
         database=database,
         signer=token_signer(clock),
         passwords=Passwords(),
+        throttle=SignInThrottle(WindowCounters(valkey, clock=clock)),
+        clock=clock,
+        new_id=uuid7,
+    )
+
+
+def totp_codes(database: Database, clock: ManualClock) -> TotpCodes:
+    return TotpCodes(database=database, key=TOTP_KEY, clock=clock, new_id=uuid7)
+
+
+def step_up(database: Database, valkey: Redis, clock: ManualClock) -> StepUp:
+    return StepUp(
+        database=database,
+        passwords=Passwords(),
+        codes=totp_codes(database, clock),
         throttle=SignInThrottle(WindowCounters(valkey, clock=clock)),
         clock=clock,
         new_id=uuid7,

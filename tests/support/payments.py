@@ -45,7 +45,12 @@ def choke_point(database: Database, clock: ManualClock) -> ChokePoint:
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
     policies = PolicyService(database=database, clock=clock, new_id=uuid7)
     approvals = ApprovalService(
-        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=uuid7
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=job_queue(),
+        clock=clock,
+        new_id=uuid7,
     )
     payments = PaymentService(
         database=database,

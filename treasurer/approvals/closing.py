@@ -48,6 +48,14 @@ class Closing:
         )
         return closed
 
+    async def reopen(
+        self, connection: AsyncConnection, request: ApprovalRequest, actor: UserId, now: datetime
+    ) -> None:
+        """`actor` took back a vote that the approved request needs; a new request has to follow."""
+        await self._gate.reopened(
+            connection, request.organization_id, request.payment_id, actor=actor, now=now
+        )
+
     async def expire(
         self, connection: AsyncConnection, request: ApprovalRequest, now: datetime
     ) -> ApprovalRequest:

@@ -116,7 +116,13 @@ class ApprovalLinks:
         return ApprovalLink(request, link.user_id)
 
     async def redeem(
-        self, principal: Principal, token: str, choice: Choice, reason: str
+        self,
+        principal: Principal,
+        token: str,
+        choice: Choice,
+        reason: str,
+        *,
+        for_user_id: UserId | None = None,
     ) -> ApprovalRequest:
         """Vote by link, as the person whom it was sent to, and use up that person's links.
 
@@ -137,7 +143,13 @@ class ApprovalLinks:
                 raise _unknown()
             await _use(connection, link, now)
             return await self._approvals.cast(
-                connection, principal, request.id, choice, reason, request.order_digest
+                connection,
+                principal,
+                request.id,
+                choice,
+                reason,
+                request.order_digest,
+                for_user_id=for_user_id,
             )
 
 

@@ -38,7 +38,11 @@ LEGAL: dict[RequestState, frozenset[RequestState]] = {
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """One person's choice on one request, with the roles held then. Valid until `expires_at`."""
+    """One person's choice on one request, with the roles held then. Valid until `expires_at`.
+
+    A delegate votes for `delegator_id` with that person's roles. After a withdrawal the same person
+    may vote again, in the next `round`; at most one vote of a person on a request stands.
+    """
 
     request_id: ApprovalRequestId
     user_id: UserId
@@ -49,6 +53,14 @@ class Vote:
     order_digest: bytes
     voted_at: datetime
     expires_at: datetime
+    delegator_id: UserId | None = None
+    round: int = 1
+    withdrawn_at: datetime | None = None
+
+    @property
+    def humans(self) -> frozenset[UserId]:
+        """Who stands behind it: the voter, and the person voted for."""
+        return frozenset({self.user_id, self.delegator_id or self.user_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +87,50 @@ class ApprovalRequest:
     @property
     def roles(self) -> frozenset[Role]:
         """All roles whose holders are asked."""
-        return frozenset(Role(role) for group in self.requirement.groups for role in group.roles)
+        return frozenset(Role(role) for role in self.requirement.roles)
 
     def vote_of(self, user_id: UserId) -> Vote | None:
-        """What this person voted on this very request."""
-        own = (v for v in self.votes if v.user_id == user_id and v.request_id == self.id)
+        """What this person voted on this very request, unless it was taken back."""
+        own = (
+            vote
+            for vote in self.votes
+            if vote.user_id == user_id and vote.request_id == self.id and vote.withdrawn_at is None
+        )
         return next(own, None)
 
+    def took_back(self, user_id: UserId) -> bool:
+        """Whether this person voted here and has no vote standing."""
+        return self.vote_of(user_id) is None and any(v.user_id == user_id for v in self.votes)
+
+    def rounds_of(self, user_id: UserId) -> int:
+        """How often this person has voted on this very request."""
+        return sum(vote.user_id == user_id and vote.request_id == self.id for vote in self.votes)
+
+    def withdrawable(self, user_id: UserId, now: datetime) -> tuple[Vote, ...]:
+        """This person's approvals that count at `now`, on this request or on one it continues."""
+        return tuple(vote for vote in self._standing(now) if vote.user_id == user_id)
+
     def counted(self, now: datetime) -> tuple[Vote, ...]:
-        """The approvals that count at `now`: one a person, for these bytes, not yet expired."""
-        by_person: dict[UserId, Vote] = {}
-        for vote in self.votes:
-            if (
-                vote.choice is Choice.APPROVE
-                and vote.user_kind is PrincipalKind.HUMAN
-                and vote.order_digest == self.order_digest
-                and vote.expires_at > now
-                and not self.excludes(vote.user_id)
-            ):
-                by_person.setdefault(vote.user_id, vote)
-        return tuple(by_person.values())
+        """The approvals that count at `now`: nobody stands behind two of them, newest first."""
+        counted: list[Vote] = []
+        behind: set[UserId] = set()
+        for vote in self._standing(now):
+            if not vote.humans & behind:
+                behind |= vote.humans
+                counted.append(vote)
+        return tuple(counted)
+
+    def _standing(self, now: datetime) -> tuple[Vote, ...]:
+        return tuple(
+            vote
+            for vote in self.votes
+            if vote.choice is Choice.APPROVE
+            and vote.user_kind is PrincipalKind.HUMAN
+            and vote.order_digest == self.order_digest
+            and vote.expires_at > now
+            and vote.withdrawn_at is None
+            and not any(self.excludes(user_id) for user_id in vote.humans)
+        )
 
     def quorum(self, requirement: ApprovalRequirement, now: datetime) -> quorum.QuorumState:
         """How far the approvals that count at `now` meet `requirement`, its own or a stricter one."""
@@ -104,6 +140,7 @@ class ApprovalRequest:
                 kind=vote.user_kind.value,
                 roles=frozenset(role.value for role in vote.roles),
                 choice=Choice.APPROVE,
+                for_user_id=str(vote.delegator_id) if vote.delegator_id else None,
             )
             for vote in self.counted(now)
         ]
@@ -130,16 +167,35 @@ def require_voter(principal: Principal) -> None:
     principal.require(Permission.APPROVALS_VOTE)
 
 
-def require_eligible(request: ApprovalRequest, principal: Principal) -> None:
-    """Raise NotPermitted unless this person may vote on this request."""
+def require_eligible(
+    request: ApprovalRequest, principal: Principal, delegator: Principal | None = None
+) -> None:
+    """Raise NotPermitted unless this person may vote, for themselves or for `delegator`."""
     if request.excludes(principal.user_id):
         raise NotPermitted(
             "MAKER_IS_CHECKER",
             "you asked for this payment or changed its payee; somebody else has to decide",
         )
-    if not request.roles & principal.roles:
+    if delegator is not None and request.excludes(delegator.user_id):
+        raise NotPermitted(
+            "MAKER_IS_CHECKER",
+            "you would vote for the person who asked for this payment or changed its payee; "
+            "nobody may do that",
+        )
+    if not request.roles & (delegator or principal).roles:
         asked = " or ".join(sorted(request.roles))
         raise NotPermitted("ROLE_NOT_ASKED", f"this request asks people with the role {asked}")
+
+
+def require_unrepresented(request: ApprovalRequest, vote: Vote, now: datetime) -> None:
+    """Raise Conflict if the voter, or whom they vote for, stands behind another approval already."""
+    for other in request.counted(now):
+        if other.user_id != vote.user_id and other.humans & vote.humans:
+            raise Conflict(
+                "VOTE_REPRESENTED",
+                "a vote of yours or of the person you vote for counts here already; "
+                "each person stands behind one vote",
+            )
 
 
 def require_votable(request: ApprovalRequest, now: datetime) -> None:

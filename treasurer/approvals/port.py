@@ -38,6 +38,20 @@ class PaymentGate(Protocol):
     ) -> None:
         """`actor` said no, for `reason`."""
 
+    async def reopened(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        *,
+        actor: UserId,
+        now: datetime,
+    ) -> None:
+        """`actor` took back a vote that the quorum needs: the payment waits again.
+
+        Raises Conflict (PAYMENT_UNDER_WAY) once the payment was reserved; nothing is changed then.
+        """
+
     async def expired(
         self,
         connection: AsyncConnection,

@@ -72,21 +72,31 @@ _ORGANIZATIONS_DUE = text("""
 # Votes of the requests themselves, and of the ones that they continue: same payment, same bytes.
 _VOTES = text("""
     SELECT q.id AS counted_for, v.approval_request_id, v.user_id, v.user_kind, v.roles, v.choice,
-           v.reason, v.order_digest, v.voted_at, r.expires_at
+           v.reason, v.order_digest, v.voted_at, v.delegator_id, v.round, w.withdrawn_at,
+           r.expires_at
     FROM approval_requests q
     JOIN approval_requests r ON r.organization_id = q.organization_id
      AND r.payment_id = q.payment_id AND r.order_digest = q.order_digest
      AND (r.id = q.id OR (r.id >= q.votes_from AND r.id < q.id
                           AND r.state IN ('approved', 'superseded')))
     JOIN votes v ON v.organization_id = r.organization_id AND v.approval_request_id = r.id
+    LEFT JOIN vote_withdrawals w ON w.organization_id = v.organization_id
+     AND w.approval_request_id = v.approval_request_id AND w.user_id = v.user_id
+     AND w.round = v.round
     WHERE q.organization_id = :organization_id AND q.id = ANY(CAST(:ids AS uuid[]))
     ORDER BY v.voted_at DESC, v.approval_request_id DESC
 """)
 _INSERT_VOTE = text("""
     INSERT INTO votes (organization_id, approval_request_id, user_id, user_kind, roles, choice,
-                       reason, order_digest, voted_at)
+                       reason, order_digest, voted_at, delegator_id, round)
     VALUES (:organization_id, :request_id, :user_id, :user_kind, CAST(:roles AS text[]), :choice,
-            :reason, :order_digest, :voted_at)
+            :reason, :order_digest, :voted_at, :delegator_id, :round)
+""")
+_INSERT_WITHDRAWALS = text("""
+    INSERT INTO vote_withdrawals (organization_id, approval_request_id, user_id, round,
+                                  withdrawn_at)
+    SELECT :organization_id, w.request_id, :user_id, w.round, :now
+    FROM unnest(CAST(:requests AS uuid[]), CAST(:rounds AS smallint[])) AS w (request_id, round)
 """)
 
 
@@ -195,7 +205,9 @@ async def organizations_due(claims: AsyncConnection, now: datetime) -> list[Orga
 async def insert_vote(
     connection: AsyncConnection, organization_id: OrganizationId, vote: Vote
 ) -> None:
-    """Store a vote. The primary key (request, user) holds I14 whatever the callers do."""
+    """Store a vote. The keys hold I14 whatever the callers do: a round is there once, and the next
+    one only after the withdrawal of the one before.
+    """
     await connection.execute(
         _INSERT_VOTE,
         {
@@ -208,6 +220,27 @@ async def insert_vote(
             "reason": vote.reason,
             "order_digest": vote.order_digest,
             "voted_at": vote.voted_at,
+            "delegator_id": vote.delegator_id,
+            "round": vote.round,
+        },
+    )
+
+
+async def insert_withdrawals(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    votes: Sequence[Vote],
+    now: datetime,
+) -> None:
+    """Take back votes of one person; the votes themselves stay as they are."""
+    await connection.execute(
+        _INSERT_WITHDRAWALS,
+        {
+            "organization_id": organization_id,
+            "user_id": votes[0].user_id,
+            "requests": [vote.request_id for vote in votes],
+            "rounds": [vote.round for vote in votes],
+            "now": now,
         },
     )
 
@@ -248,6 +281,9 @@ def _vote(row: RowMapping) -> Vote:
         order_digest=bytes(row["order_digest"]),
         voted_at=row["voted_at"],
         expires_at=row["expires_at"],
+        delegator_id=None if row["delegator_id"] is None else UserId(row["delegator_id"]),
+        round=row["round"],
+        withdrawn_at=row["withdrawn_at"],
     )
 
 

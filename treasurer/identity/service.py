@@ -3,6 +3,7 @@
 Must never keep or log a credential, nor tell a stranger which half of one was wrong.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -141,7 +142,7 @@ class IdentityService:
             claims = self._signer.verify(token, use)
             async with self._database.unit(claims.organization_id) as connection:
                 user = await self._session_user(connection, claims)
-            return Verified(claims, user.principal)
+            return Verified(claims, replace(user.principal, session_id=claims.session_id))
 
         return (await self._verified.look_up(token, use, verify)).principal
 

@@ -75,6 +75,19 @@ async def credentials(
     return Credentials(user_from(row), row["password_hash"]) if row else None
 
 
+async def credentials_of(
+    connection: AsyncConnection, organization_id: OrganizationId, user_id: UserId
+) -> Credentials | None:
+    """As `credentials`, by the user's id; None for a user who is not active."""
+    rows = await connection.execute(
+        _USER_BY_ID, {"organization_id": organization_id, "id": user_id}
+    )
+    row = rows.mappings().one_or_none()
+    if row is None or row["state"] != UserState.ACTIVE:
+        return None
+    return Credentials(user_from(row), row["password_hash"])
+
+
 async def users_with_roles(
     connection: AsyncConnection, organization_id: OrganizationId, roles: Iterable[Role]
 ) -> list[User]:

@@ -3,8 +3,9 @@
 Must never decide about money: roles open doors, the policy set decides what passes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from treasurer.kernel.errors import NotPermitted
 from treasurer.kernel.ids import OrganizationId, UserId
@@ -75,12 +76,16 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, in which organization. Built from a verified token or session, never from a body."""
+    """Who asks, in which organization. Built from a verified token or session, never from a body.
+
+    `session_id` is the session that speaks; None where the machine itself does (command line, jobs).
+    """
 
     organization_id: OrganizationId
     user_id: UserId
     kind: PrincipalKind
     roles: frozenset[Role]
+    session_id: UUID | None = field(default=None, compare=False)
 
     @property
     def permissions(self) -> frozenset[Permission]:

@@ -76,6 +76,8 @@ _INVOICE = text("""
 """)
 _STATEMENTS: dict[NotificationKind, TextClause] = {
     NotificationKind.APPROVAL_REQUESTED: _QUESTION,
+    NotificationKind.APPROVAL_REMINDER: _QUESTION,
+    NotificationKind.APPROVAL_ESCALATED: _QUESTION,
     NotificationKind.PAYMENT_REFUSED: _REFUSAL,
     NotificationKind.PAYMENT_SETTLED: _REMITTANCE,
     NotificationKind.INVOICE_NEEDS_REVIEW: _INVOICE,
@@ -103,7 +105,11 @@ async def gather(
     if row is None:
         return None
     match notification.kind:
-        case NotificationKind.APPROVAL_REQUESTED:
+        case (
+            NotificationKind.APPROVAL_REQUESTED
+            | NotificationKind.APPROVAL_REMINDER
+            | NotificationKind.APPROVAL_ESCALATED
+        ):
             return _question(row)
         case NotificationKind.PAYMENT_REFUSED:
             return PaymentRefusal(

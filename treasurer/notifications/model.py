@@ -20,6 +20,8 @@ class NotificationKind(StrEnum):
     """The value names the templates, too."""
 
     APPROVAL_REQUESTED = "approval_requested"
+    APPROVAL_REMINDER = "approval_reminder"
+    APPROVAL_ESCALATED = "approval_escalated"
     PAYMENT_REFUSED = "payment_refused"
     PAYMENT_SETTLED = "payment_settled"
     INVOICE_NEEDS_REVIEW = "invoice_needs_review"

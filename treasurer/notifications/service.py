@@ -181,6 +181,8 @@ class NotificationService:
         self, connection: AsyncConnection, claimed: Notification, content: Content
     ) -> str:
         base = self._mailbox.public_url
+        if claimed.kind is NotificationKind.APPROVAL_ESCALATED:
+            return f"{base}/approvals/{claimed.subject_id}"
         if isinstance(content, ApprovalQuestion):
             token = await self._issue_link(
                 connection, claimed.organization_id, content.request_id, content.approver_id

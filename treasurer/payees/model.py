@@ -60,7 +60,10 @@ class PayeeAddress:
 
 @dataclass(frozen=True, slots=True)
 class Payee:
-    """Whom we pay. `code` is the finance team's own name for it, such as V-001."""
+    """Whom we pay. `code` is the finance team's own name for it, such as V-001.
+
+    `phone` is where a change of details is called back; nothing is paid before `cooling_off_until`.
+    """
 
     id: PayeeId
     code: str
@@ -73,6 +76,8 @@ class Payee:
     created_by: UserId
     category: str | None = None
     addresses: tuple[PayeeAddress, ...] = ()
+    phone: str | None = None
+    cooling_off_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Two people stand behind each payable address: one enters it, another verifies it
 the payee's row, so that changes of one payee come one after another, in the audit log too.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -16,10 +16,11 @@ from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
 from treasurer.db.engine import Database
 from treasurer.kernel.clock import Clock, iso
-from treasurer.kernel.errors import Conflict, NotFound, NotPermitted
+from treasurer.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from treasurer.kernel.ids import NewId, OrganizationId, PayeeAddressId, PayeeId
 from treasurer.kernel.organization import Permission, Principal, PrincipalKind
 from treasurer.payees import store
+from treasurer.payees.change import CallBackNote, clean_phone
 from treasurer.payees.csv_import import (
     NewPayee,
     RowOutcome,
@@ -65,11 +66,12 @@ class PayeeService:
         vat_id: str | None = None,
         iban: str | None = None,
         email: str | None = None,
+        phone: str | None = None,
     ) -> Payee:
         """A new active payee without an address. Raises InvalidInput, or Conflict PAYEE_EXISTS."""
         principal.require(Permission.PAYEES_WRITE)
         details = payee_details(code=code, name=name, vat_id=vat_id, iban=iban, email=email)
-        payee = self._payee(principal, details)
+        payee = replace(self._payee(principal, details), phone=clean_phone(phone))
         async with self._unit(principal.organization_id) as connection:
             await store.insert(connection, principal.organization_id, [payee])
             await self._record(connection, principal, [created(payee, principal)])
@@ -92,9 +94,17 @@ class PayeeService:
         return entry
 
     async def verify_address(
-        self, principal: Principal, address_id: PayeeAddressId, *, cooling_off_s: int
+        self,
+        principal: Principal,
+        address_id: PayeeAddressId,
+        *,
+        cooling_off_s: int,
+        call_back: CallBackNote | None = None,
     ) -> PayeeAddress:
         """Make a pending address payable `cooling_off_s` seconds from now, by a second person.
+
+        A payee that had a verified address on that chain changes it, and the second person calls
+        back first; a first address may have a call, too. Raises InvalidInput CALL_BACK_*.
 
         The payee's former verified address on that chain is revoked with it, so orders that name it
         are stopped before they are signed. Raises NotPermitted for whoever entered it and for agents.
@@ -107,6 +117,7 @@ class PayeeService:
         async with self._unit(organization_id) as connection:
             address = await self._locked_address(connection, organization_id, address_id)
             require_verifiable(address, principal.user_id)
+            call = await self._call_back(connection, organization_id, address, call_back)
             former = await store.verified_address(
                 connection, organization_id, address.payee_id, address.chain_id
             )
@@ -121,6 +132,7 @@ class PayeeService:
                 AddressState.VERIFIED,
                 verified_by=principal.user_id,
                 cooling_off_until=until,
+                call_back=call,
             )
             events.append(
                 address_event(
@@ -255,6 +267,28 @@ class PayeeService:
             now=self._clock(),
             new_id=self._new_id,
         )
+
+    async def _call_back(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        address: PayeeAddress,
+        note: CallBackNote | None,
+    ) -> Mapping[str, str | bool] | None:
+        """The checked call about a new address; None where a first address had none."""
+        payee = await self._locked(connection, organization_id, address.payee_id)
+        changes = any(
+            entry.chain_id == address.chain_id and entry.verified_by is not None
+            for entry in payee.addresses
+        )
+        if note is None and not changes:
+            return None
+        if note is None:
+            raise InvalidInput(
+                "CALL_BACK_MISSING",
+                "this payee is paid elsewhere; call them at the number in the payee master first",
+            )
+        return note.checked(payee.phone, since=address.created_at, now=self._clock()).document()
 
     async def _locked(
         self, connection: AsyncConnection, organization_id: OrganizationId, payee_id: PayeeId

@@ -1,8 +1,9 @@
 """Owns the SQL of payees and their addresses. Must never return a row of another organization."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import orjson
 from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,21 +18,22 @@ from treasurer.payees.model import (
 from treasurer.payees.names import name_key, name_skeleton
 
 _PAYEE = """id, code, name, state, vat_id, iban, email, created_at, created_by,
-    category"""
+    category, phone, cooling_off_until"""
 _ADDRESS = """id, payee_id, chain_id, address, state, cooling_off_until, changed_by, verified_by,
     created_at"""
 
 _INSERT_PAYEES = text("""
     INSERT INTO payees (organization_id, id, code, name, name_key, name_skeleton, state, vat_id,
-                        iban, email, created_at, created_by)
+                        iban, email, created_at, created_by, phone)
     SELECT :organization_id, p.id, p.code, p.name, p.name_key, p.name_skeleton, p.state, p.vat_id,
-           p.iban, p.email, p.created_at, p.created_by
+           p.iban, p.email, p.created_at, p.created_by, p.phone
     FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[]), CAST(:names AS text[]),
                 CAST(:keys AS text[]), CAST(:skeletons AS text[]), CAST(:states AS text[]),
                 CAST(:vat_ids AS text[]), CAST(:ibans AS text[]), CAST(:emails AS text[]),
-                CAST(:created AS timestamptz[]), CAST(:creators AS uuid[]))
+                CAST(:created AS timestamptz[]), CAST(:creators AS uuid[]),
+                CAST(:phones AS text[]))
          AS p (id, code, name, name_key, name_skeleton, state, vat_id, iban, email, created_at,
-               created_by)
+               created_by, phone)
 """)
 _INSERT_ADDRESSES = text("""
     INSERT INTO payee_addresses (organization_id, id, payee_id, chain_id, address, state,
@@ -96,7 +98,8 @@ _GET_ADDRESS = text(f"""
 _MOVE_ADDRESS = text("""
     UPDATE payee_addresses
     SET state = :state, verified_by = coalesce(:verified_by, verified_by),
-        cooling_off_until = coalesce(:cooling_off_until, cooling_off_until)
+        cooling_off_until = coalesce(:cooling_off_until, cooling_off_until),
+        call_back = coalesce(CAST(:call_back AS jsonb), call_back)
     WHERE organization_id = :organization_id AND id = :id AND state = :before
 """)
 
@@ -120,6 +123,7 @@ async def insert(
             "emails": [payee.email for payee in payees],
             "created": [payee.created_at for payee in payees],
             "creators": [payee.created_by for payee in payees],
+            "phones": [payee.phone for payee in payees],
         },
     )
     addresses = [address for payee in payees for address in payee.addresses]
@@ -266,6 +270,7 @@ async def move_address(
     *,
     verified_by: UserId | None = None,
     cooling_off_until: datetime | None = None,
+    call_back: Mapping[str, str | bool] | None = None,
 ) -> bool:
     """Set the state if it is still `address.state`; False when another transaction was first."""
     result = await connection.execute(
@@ -277,6 +282,7 @@ async def move_address(
             "state": state.value,
             "verified_by": verified_by,
             "cooling_off_until": cooling_off_until,
+            "call_back": None if call_back is None else orjson.dumps(dict(call_back)).decode(),
         },
     )
     return result.rowcount == 1
@@ -305,6 +311,8 @@ async def _with_addresses(
             created_by=UserId(row["created_by"]),
             category=row["category"],
             addresses=tuple(item for item in addresses if item.payee_id == row["id"]),
+            phone=row["phone"],
+            cooling_off_until=row["cooling_off_until"],
         )
         for row in rows
     ]

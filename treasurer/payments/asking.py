@@ -8,6 +8,7 @@ from policy.decision import Decision
 from treasurer.approvals.service import ApprovalService
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import DecisionId
+from treasurer.payees import change_store
 from treasurer.payments import store
 from treasurer.payments.facts import Candidate
 from treasurer.payments.model import PaymentState, require_legal
@@ -40,6 +41,9 @@ async def ask(
         explanation=decision.explanation,
         decision_id=decision_id,
     )
+    changers = await change_store.changers(
+        connection, payment.organization_id, payment.payee_id, now
+    )
     await approvals.open(
         connection,
         payment.organization_id,
@@ -48,6 +52,6 @@ async def ask(
         requirement=decision.requirement,
         requester_id=payment.initiator_id,
         now=now,
-        barred=candidate.barred(now),
+        barred=candidate.barred(now) | changers,
         inherit_votes=True,
     )

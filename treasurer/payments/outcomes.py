@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
 from treasurer.kernel.digest import Canonical
-from treasurer.kernel.errors import InvariantViolated
+from treasurer.kernel.errors import Conflict, InvariantViolated
 from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId, UserId
 from treasurer.notifications.model import NotificationKind
 from treasurer.notifications.service import Outbox
@@ -77,6 +77,28 @@ class PaymentOutcomes:
             {payment_id: {"explanation": explanation}},
             now,
             None,
+        )
+
+    async def reopened(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        payment_id: PaymentId,
+        *,
+        actor: UserId,
+        now: datetime,
+    ) -> None:
+        """A vote that the quorum needs was taken back in time: the payment waits again."""
+        before, after = PaymentState.APPROVED, PaymentState.AWAITING_APPROVAL
+        require_legal(before, after)
+        if not await store.move(connection, organization_id, payment_id, before, after):
+            raise Conflict(
+                "PAYMENT_UNDER_WAY",
+                "the payment is reserved or over, so votes on it stand; freeze outflows if it must "
+                "not leave",
+            )
+        await self._record(
+            connection, organization_id, "payment.reopened", {payment_id: {}}, now, actor
         )
 
     async def refused(

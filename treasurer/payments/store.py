@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policy.background import SanctionsFact, history_of
+from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import (
     DecisionId,
     InvoiceId,
@@ -73,7 +74,9 @@ _LOCK_INVOICES = text("""
 """)
 _CANDIDATES = text(f"""
     SELECT {_COLUMNS}, p.reserve_attempts, y.state AS payee_state, d.address,
-        d.state AS address_state, d.cooling_off_until, d.changed_by, i.currency_decimals,
+        d.state AS address_state,
+        greatest(d.cooling_off_until, y.cooling_off_until) AS cooling_off_until, d.changed_by,
+        i.currency_decimals,
         coalesce(i.findings, '[]') AS invoice_findings, y.created_at AS payee_since,
         d.created_at AS address_since, coalesce(p.category, '') AS category,
         ARRAY(SELECT r.role FROM user_roles r WHERE r.organization_id = p.organization_id
@@ -511,10 +514,15 @@ def _payment(row: RowMapping) -> Payment:
 
 def _candidate(row: RowMapping) -> Candidate:
     payment = _payment(row)
+    order = parse_order(payment.order_bytes)
+    if order.digest != payment.order_digest:
+        raise InvariantViolated(
+            "ORDER_CHANGED", f"payment {payment.id} carries another order than its digest"
+        )
     open_minor, decimals = row["invoice_open_minor"], row["currency_decimals"]
     return Candidate(
         payment=payment,
-        order=parse_order(payment.order_bytes),
+        order=order,
         payee_state=row["payee_state"],
         address=row["address"],
         address_state=row["address_state"],

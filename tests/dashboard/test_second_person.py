@@ -1,0 +1,151 @@
+"""The pages where a second person or a second proof stands: delegation, withdrawal, change, password."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.support.browser import DESK, PHONE, Dashboard, needs_browser
+from tests.support.identity import PASSWORD
+from treasurer.approvals.settings import ApprovalSettings
+from treasurer.kernel.organization import Role
+from treasurer.payments.model import Payment, PaymentState
+
+
+async def _waiting(dashboard: Dashboard) -> tuple[str, Payment]:
+    invoice = await dashboard.sample("qorvane-ql-1002.pdf")
+    request_id = await dashboard.request_of(invoice)
+    return f"/approvals/{request_id}", await dashboard.payment_of(invoice)
+
+
+async def _state(dashboard: Dashboard, payment: Payment) -> PaymentState:
+    return (await dashboard.services.payments.get(dashboard.organization.cfo, payment.id)).state
+
+
+@needs_browser
+async def test_a_cfo_delegates_and_the_delegate_votes_and_withdraws(
+    dashboard: Dashboard, browser: Browser
+) -> None:
+    path, payment = await _waiting(dashboard)
+    async with dashboard.visit(browser, "cfo") as visit:
+        page = await visit.open("/delegations")
+        await page.get_by_label("To").select_option(label="Approver")
+        await page.get_by_label("Until, in UTC").fill("2026-11-27T10:00")
+        await page.get_by_role("button", name="Delegate").click()
+        await expect(page.locator("main")).to_contain_text("Approver until 27 Nov 2026, 10:00 UTC")
+    async with dashboard.visit(browser, "approver", viewport=PHONE) as visit:
+        page = await visit.open(path)
+        await page.get_by_label("You vote for").select_option(label="Cfo, who delegated to you")
+        assert await visit.overflow_px() == 0
+        await page.get_by_role("button", name="Approve 4,150.00 USDC").click()
+        await expect(page.locator(".vote")).to_contain_text("Approver, for Cfo")
+        assert await _state(dashboard, payment) is PaymentState.APPROVED
+        await page.get_by_role("button", name="Withdraw my approval").click()
+        await expect(page.locator("h1 .pill")).to_have_text("open")
+        await expect(page.locator(".vote")).to_contain_text("withdrawn")
+        assert not page.url.endswith(path)
+        assert visit.faults == []
+    assert await _state(dashboard, payment) is PaymentState.AWAITING_APPROVAL
+
+
+async def _vera(dashboard: Dashboard) -> dict[str, str]:
+    """A browser's headers of a CFO who has a password."""
+    email = f"vera.{dashboard.organization.id.hex}@norwick.test"
+    identity = dashboard.services.identity
+    await identity.create_user(
+        dashboard.organization.administrator,
+        email=email,
+        name="Vera Lind",
+        roles=frozenset({Role.CFO}),
+        password=PASSWORD,
+    )
+    session = await identity.redeem_link(await identity.login_link(email))
+    return {
+        "Accept": "text/html",
+        "Origin": dashboard.url,
+        "Cookie": f"treasurer_session={session.cookie}",
+    }
+
+
+async def test_a_large_payment_asks_for_the_password_in_the_same_form(dashboard: Dashboard) -> None:
+    path, payment = await _waiting(dashboard)
+    await dashboard.services.approval_settings.put(
+        dashboard.organization.administrator, ApprovalSettings(100_000)
+    )
+    headers = await _vera(dashboard)
+    page = await dashboard.client.get(path, headers=headers)
+    assert 'name="password"' in page.text
+    (token, *_) = re.findall(r'name="form_token" value="([0-9a-f]{64})"', page.text)
+    form = {
+        "form_token": token,
+        "choice": "approve",
+        "order_digest": payment.order_digest.hex(),
+    }
+    for password, status, words in (
+        ("", 403, "Give your password or code again"),
+        ("wrong password", 403, "The password is wrong"),
+    ):
+        answer = await dashboard.client.post(
+            path, headers=headers, data={**form, "password": password}
+        )
+        assert (answer.status_code, words in answer.text) == (status, True)
+        assert await _state(dashboard, payment) is PaymentState.AWAITING_APPROVAL
+    answer = await dashboard.client.post(path, headers=headers, data={**form, "password": PASSWORD})
+    assert answer.status_code == 303
+    assert await _state(dashboard, payment) is PaymentState.APPROVED
+
+
+async def test_a_payees_details_change_by_two_people_on_the_page(dashboard: Dashboard) -> None:
+    payee = await dashboard.services.payees.get_by_code(dashboard.organization.clerk, "V-002")
+    path = f"/payees/{payee.id}"
+    proposal = {
+        "name": payee.name,
+        "vat_id": "",
+        "iban": "NO9386011117947",
+        "email": "",
+        "phone": "",
+    }
+    same = await dashboard.post_form(f"{path}/changes", "clerk", {**proposal, "iban": ""})
+    assert (same.status_code, "Nothing differs" in same.text) == (422, True)
+    assert (await dashboard.post_form(f"{path}/changes", "clerk", proposal)).status_code == 303
+    own = await dashboard.browse(path, "clerk")
+    assert "You proposed this change" in own.text
+    assert "Confirm the change" not in own.text
+    (confirm,) = re.findall(
+        r'action="(/payees/[^"]+/confirmation)"',
+        (await dashboard.browse(path, "administrator")).text,
+    )
+    call = {
+        "spoke_to": "Ute Qorvane",
+        "called_at": "2026-11-22T10:00",
+        "number": "+49 30 1234567",
+        "note": "Number from the contract of 2024.",
+    }
+    for fields, words in (
+        ({**call, "called_at": ""}, "Write when you called"),
+        ({**call, "spoke_to": ""}, "Write whom you spoke to"),
+    ):
+        answer = await dashboard.post_form(confirm, "administrator", fields)
+        assert (answer.status_code, words in answer.text) == (422, True)
+    assert (await dashboard.post_form(confirm, "clerk", call)).status_code == 403
+    assert (await dashboard.post_form(confirm, "administrator", call)).status_code == 303
+    after = await dashboard.browse(path, "clerk")
+    assert "NO9386011117947" in after.text
+    assert "(not from the payee master)" in after.text
+    assert "nothing is paid before" in after.text
+
+
+@needs_browser
+@pytest.mark.parametrize("viewport", [DESK, PHONE])
+async def test_an_authenticator_is_enrolled_without_overflow(
+    dashboard: Dashboard, browser: Browser, viewport: dict[str, int]
+) -> None:
+    async with dashboard.visit(browser, "cfo", viewport=viewport) as visit:
+        page = await visit.open("/authenticator")
+        await page.get_by_role("button", name="Enrol an authenticator").click()
+        await expect(page.locator("main a")).to_contain_text("otpauth://totp/")
+        assert await visit.overflow_px() == 0
+        await page.get_by_label("The code that it shows now").fill("000000x")
+        await page.get_by_role("button", name="Confirm").click()
+        await expect(page.get_by_role("alert")).to_contain_text("That code is not right")
+        assert "otpauth" not in await page.content()
