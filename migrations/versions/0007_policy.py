@@ -6,7 +6,7 @@ flight, is counted once here, so that a limit over a scope sees it from the firs
 
 from alembic import op
 
-revision = "0007_policy"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None

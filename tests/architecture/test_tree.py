@@ -31,6 +31,7 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     "saga/steps/reserve.py:_write": "one commit, written down in the order of its writes",
+    "treasurer/bootstrap.py:open_core": "the composition root: one service after the other",
     "tests/support/treasury.py:open_treasury": "a composition: one service after the other",
 }
 _LOCK_LINE = re.compile(
