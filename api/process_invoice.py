@@ -28,7 +28,7 @@ _POLL_S = (0.02, 0.05, 0.1, 0.25)  # the last one repeats
 
 Status = Literal[
     "approved", "paying", "paid", "awaiting_approval", "needs_review", "processing", "denied",
-    "unreadable",
+    "unreadable", "unpacked",
 ]  # fmt: skip
 
 _OF_PAYMENT: dict[PaymentState, tuple[Status, int]] = {
@@ -48,6 +48,7 @@ _OF_INVOICE: dict[InvoiceState, tuple[Status, int]] = {
     InvoiceState.NEEDS_REVIEW: ("needs_review", 202),
     InvoiceState.DUPLICATE: ("denied", 403),
     InvoiceState.REJECTED: ("unreadable", 422),
+    InvoiceState.UNPACKED: ("unpacked", 202),
     InvoiceState.PAID: ("paid", 200),
     InvoiceState.CREDITED: ("paid", 200),
 }

@@ -26,6 +26,7 @@ _OUTCOMES = {
     InvoiceState.CREDITED: IntakeOutcome.PROPOSED,
     InvoiceState.DUPLICATE: IntakeOutcome.DUPLICATE,
     InvoiceState.REJECTED: IntakeOutcome.REJECTED,
+    InvoiceState.UNPACKED: IntakeOutcome.UNPACKED,
 }
 
 

@@ -20,6 +20,7 @@ class IntakeOutcome(StrEnum):
     REVIEW = "review"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
+    UNPACKED = "unpacked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ start it can open nothing: no file descriptor is left to be had. One request and
 4-byte length, a JSON head, and, for a request, the document itself.
 """
 
+import base64
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ from typing import Any
 
 from treasurer.documents.limits import Limits
 from treasurer.documents.parsing import parse_document
-from treasurer.documents.reading import PrintedLine, Reading, reading_from_json, refusal
+from treasurer.documents.reading import Part, PrintedLine, Reading, reading_from_json, refusal
 
 READY = b"R"
 HEAD_BYTES = 4
@@ -25,6 +26,11 @@ _WARM_UP = (
     b'<?xml version="1.0" encoding="ISO-8859-15"?><Warm>Up</Warm>',
     b"%PDF-1.4 no PDF",
     "Währung".encode("cp1252"),
+    b"From: =?utf-8?b?w6k=?= <a@b.example>\nSubject: =?iso-8859-1?q?=E9?=\nMIME-Version: 1.0\n"
+    b"Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain; charset=utf-8\n"
+    b"Content-Transfer-Encoding: quoted-printable\n\n=C3=A9\n--x\nContent-Type: application/pdf;"
+    b" name*=utf-8''a%20b.pdf\nContent-Transfer-Encoding: base64\n\nQUJD\n--x\n"
+    b"Content-Type: message/rfc822\n\nFrom: a@b.example\nSubject: x\n\ny\n--x--\n",
     "\ufeffW\u00e4hrung".encode("utf-16-le"),
     "\ufeffW\u00e4hrung".encode("utf-16-be"),
 )
@@ -99,9 +105,20 @@ def _allow_cpu(seconds: int) -> None:
 
 
 def packed(reading: Reading) -> bytes:
-    """The answer's bytes: the reading, and beside it the printed lines, which are stored nowhere."""
+    """The answer's bytes: the reading, and beside it printed lines and parts, which it is stored
+    without.
+    """
     printed = [[line.text, line.number, line.page] for line in reading.printed]
-    answer = {**reading.to_json(), "printed": printed}
+    parts = [
+        [
+            base64.b64encode(part.content).decode("ascii"),
+            part.filename,
+            part.media_type,
+            part.location,
+        ]
+        for part in reading.parts
+    ]
+    answer = {**reading.to_json(), "printed": printed, "parts": parts}
     return json.dumps(answer, ensure_ascii=True, allow_nan=False).encode("ascii")
 
 
@@ -109,7 +126,11 @@ def unpacked(answer: bytes) -> Reading:
     """Inverse of `packed`."""
     data = json.loads(answer)
     printed = tuple(PrintedLine(text, number, page) for text, number, page in data["printed"])
-    return replace(reading_from_json(data), printed=printed)
+    parts = tuple(
+        Part(base64.b64decode(content), filename, media_type, location)
+        for content, filename, media_type, location in data["parts"]
+    )
+    return replace(reading_from_json(data), printed=printed, parts=parts)
 
 
 def _answer(reading: Reading) -> None:

@@ -13,6 +13,7 @@ from treasurer.documents.reading import (
     FieldValue,
     Finding,
     Outcome,
+    Part,
     PrintedLine,
     Reading,
     Severity,
@@ -39,7 +40,8 @@ class Refused(Exception):
 @dataclass(slots=True)
 class Draft:
     """Filled by one reader, then checked, then finished. `structured` says that the format names
-    its fields itself, so that a missing one is the document's fault and not the reader's.
+    its fields itself, so that a missing one is the document's fault and not the reader's. A draft
+    with `parts` is a container's: the checks of an invoice are not applied to it.
     """
 
     format: str
@@ -48,6 +50,7 @@ class Draft:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     printed: list[PrintedLine] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     def put(self, name: str, value: FieldValue, evidence: Evidence) -> None:
         """Record `value` as read at `evidence`, which is filed under `name`."""
@@ -118,6 +121,7 @@ class Draft:
             format=self.format,
             media_type=media_type,
             printed=tuple(_within(self.printed, PRINTED_CHARACTERS)),
+            parts=tuple(self.parts),
         )
 
 

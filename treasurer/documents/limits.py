@@ -16,6 +16,7 @@ class Limits:
     xml_depth: int = 64
     invoice_lines: int = 10_000
     text_lines: int = 100_000
+    parts: int = 200
     wall_s: int = 10
     cpu_s: int = 8
     memory_bytes: int = 1024 * 1024 * 1024

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     XML = "application/xml"
     JSON = "application/json"
     TEXT = "text/plain"
+    MAIL = "message/rfc822"
     IMAGE = "image/*"
     BINARY = "application/octet-stream"
 
@@ -30,6 +31,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _MARKUP = re.compile(r"<(?:\?xml|!|[A-Za-z_])")
+_HEADER = re.compile(r"([!-9;-~]+):[ \t]*")
+_MAIL_HEAD = 64 * 1024
+_MAIL_ONLY = frozenset({"mime-version", "received", "return-path", "message-id", "delivered-to"})
 _PDF_WITHIN = 1024
 """ISO 32000 lets the header stand anywhere in the first kilobyte."""
 
@@ -59,6 +63,8 @@ class Document:
             return Kind.XML
         if start.startswith(("{", "[")):
             return Kind.JSON
+        if _is_mail(text):
+            return Kind.MAIL
         return Kind.TEXT
 
     @cached_property
@@ -83,6 +89,19 @@ class Document:
     def xml_root(self) -> etree._Element:
         """The parsed root, once for all readers that look at it. Raises Refused."""
         return parse_xml(self.content, self.limits)
+
+
+def _is_mail(text: str) -> bool:
+    """Whether the text begins with a block of header fields that only mails have (RFC 5322)."""
+    block = re.split(r"\r?\n\r?\n", text[:_MAIL_HEAD].lstrip("\r\n"), maxsplit=1)[0]
+    unfolded = re.sub(r"\r?\n[ \t]+", " ", block).splitlines()
+    fields = {match[1].lower(): line for line in unfolded if (match := _HEADER.match(line))}
+    whole = len(unfolded) == len([line for line in unfolded if _HEADER.match(line)])
+    if not whole and len(text) < _MAIL_HEAD:
+        return False
+    return not _MAIL_ONLY.isdisjoint(fields) or (
+        "subject" in fields and "@" in fields.get("from", "")
+    )
 
 
 def unreadable(kind: Kind) -> Refused:

@@ -13,12 +13,19 @@ from treasurer.documents.media import Document, Kind
 from treasurer.documents.readers.registry import reader_for
 from treasurer.documents.reading import Reading, refusal
 
-_FAMILIES = {Kind.PDF: "pdf", Kind.XML: "xml", Kind.JSON: "json", Kind.TEXT: "text"}
+_FAMILIES = {
+    Kind.PDF: "pdf",
+    Kind.XML: "xml",
+    Kind.JSON: "json",
+    Kind.TEXT: "text",
+    Kind.MAIL: "rfc822",
+}
 _SUFFIXES = {
     ".pdf": Kind.PDF.value,
     ".xml": Kind.XML.value,
     ".json": Kind.JSON.value,
     ".txt": Kind.TEXT.value,
+    ".eml": Kind.MAIL.value,
 }
 
 
@@ -35,7 +42,13 @@ def parse_document(
         kind = document.kind
         draft = reader_for(document).read(document)
         _compare_declared(draft, media_type or _SUFFIXES.get(_suffix(filename)), kind)
-        check(draft)
+        if not draft.parts:
+            check(draft)
+        elif len(draft.parts) > limits.parts:
+            raise Refused(
+                "TOO_MANY_DOCUMENTS",
+                f"the file holds {len(draft.parts)} documents, {limits.parts} are allowed; split it",
+            )
     except Refused as refused:
         return refusal(
             refused.code,

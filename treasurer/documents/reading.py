@@ -2,6 +2,7 @@
 as a number: decimal strings only, exactly as the document means them.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,9 +88,26 @@ class PrintedLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A document found inside another one: a mail's attachment, a row of a batch.
+
+    `content` is what is received as a document of its own; `location` says where it stood, such as
+    `attachment 2` or `row 7`. Name and media type are the sender's words.
+    """
+
+    content: bytes
+    filename: str | None
+    media_type: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One document, read. Fields are named after EN 16931 terms; accepted means that every field a
     payment needs was read with evidence and nothing contradicts.
+
+    `parts` are the documents of a container (a mail, a batch), which is no invoice itself: each is
+    received and read by itself. They are no part of the record, only their names and hashes are.
 
     `printed` is what a person sees of a text or a PDF, for a second reader to read: hidden text and
     invisible characters are not in it. It is no part of the record: never stored, shown or compared.
@@ -103,14 +121,17 @@ class Reading:
     format: str
     media_type: str
     printed: tuple[PrintedLine, ...] = field(default=(), compare=False, repr=False)
+    parts: tuple[Part, ...] = field(default=(), compare=False, repr=False)
 
     def has(self, code: str) -> bool:
         """Whether a finding of that code was made."""
         return any(finding.code == code for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
-        """The storage shape: evidence keyed by field, enums as their values, no printed lines."""
-        return {
+        """The storage shape: evidence keyed by field, enums as their values, no printed lines, of
+        parts no content.
+        """
+        shape: dict[str, Any] = {
             "outcome": self.outcome.value,
             "findings": [
                 {
@@ -136,10 +157,24 @@ class Reading:
             "format": self.format,
             "media_type": self.media_type,
         }
+        if self.parts:
+            shape["parts"] = [
+                {
+                    "location": part.location,
+                    "filename": part.filename,
+                    "media_type": part.media_type,
+                    "sha256": hashlib.sha256(part.content).hexdigest(),
+                }
+                for part in self.parts
+            ]
+        return shape
 
 
 def reading_from_json(data: Mapping[str, Any]) -> Reading:
-    """Inverse of `Reading.to_json`. Raises KeyError, TypeError or ValueError on another shape."""
+    """Inverse of `Reading.to_json`, without parts.
+
+    Raises KeyError, TypeError or ValueError on another shape.
+    """
     return Reading(
         outcome=Outcome(data["outcome"]),
         findings=tuple(

@@ -36,7 +36,13 @@ def assess(
     match: Match,
     duplicates: Sequence[Duplicate],
 ) -> Assessment:
-    """Combine what was found. The gravest wins: rejected, duplicate, needs_review, then ready."""
+    """Combine what was found. The gravest wins: rejected, duplicate, needs_review, then ready.
+
+    A container (a mail, a batch) is no invoice, whatever it says: its parts are.
+    """
+    if reading.parts and reading.outcome is not Outcome.REJECTED:
+        noted = tuple(map(_from_reading, reading.findings))
+        return Assessment(InvoiceState.UNPACKED, noted, Match(None, ()), terms)
     findings = [
         *map(_from_reading, reading.findings),
         *term_findings,

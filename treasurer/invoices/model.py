@@ -1,8 +1,8 @@
 """Owns what an invoice is and how its state may move. Pure; must never hold an amount as a fraction.
 
-received → reading → needs_review | duplicate | rejected | proposed → paid | credited, and proposed →
-needs_review. An invoice that was read and stays in `reading` is the only one that may be proposed. Who
-was asked to look and has put things right submits the document again, as a new invoice.
+received → reading → needs_review | duplicate | rejected | unpacked | proposed → paid | credited, and
+proposed → needs_review. An invoice that was read and stays in `reading` is the only one that may be
+proposed. Who was asked to look and has put things right submits the document again, as a new invoice.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ class InvoiceState(StrEnum):
     NEEDS_REVIEW = "needs_review"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
+    UNPACKED = "unpacked"
     PROPOSED = "proposed"
     PAID = "paid"
     CREDITED = "credited"
@@ -30,10 +31,12 @@ class InvoiceState(StrEnum):
 _S = InvoiceState
 LEGAL: Mapping[InvoiceState, frozenset[InvoiceState]] = {
     _S.RECEIVED: frozenset({_S.READING}),
-    _S.READING: frozenset({_S.NEEDS_REVIEW, _S.DUPLICATE, _S.REJECTED, _S.PROPOSED}),
+    _S.READING: frozenset({_S.NEEDS_REVIEW, _S.DUPLICATE, _S.REJECTED, _S.UNPACKED, _S.PROPOSED}),
     _S.NEEDS_REVIEW: frozenset(),
     _S.DUPLICATE: frozenset(),
     _S.REJECTED: frozenset(),
+    # A mail or a batch: its documents were received as invoices of their own.
+    _S.UNPACKED: frozenset(),
     # Its payment was denied or ran out: people look at it, and its number is free again.
     _S.PROPOSED: frozenset({_S.PAID, _S.CREDITED, _S.NEEDS_REVIEW}),
     _S.PAID: frozenset(),

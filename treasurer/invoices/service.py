@@ -5,6 +5,7 @@ so that of two documents of one invoice only the first that is read can be propo
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -106,39 +107,19 @@ class InvoiceService:
                 if replay is not None:
                     first = InvoiceId(replay.resource_id)
                     return _required(await store.get(connection, organization_id, first))
-            findings = await store.receive(
-                connection,
-                organization_id,
-                invoice_id=invoice_id,
-                document=document,
+            new = Invoice(
+                id=invoice_id,
+                state=InvoiceState.RECEIVED,
                 channel=channel,
+                document_sha256=document.sha256,
+                media_type=document.media_type,
+                filename=document.filename,
                 submitted_by=principal.user_id,
-                seen_before=_SEEN_BEFORE,
-                now=now,
+                received_at=now,
+                findings=(),
             )
-            payload: dict[str, Canonical] = {
-                "channel": channel,
-                "document_sha256": document.sha256.hex(),
-                "bytes": len(content),
-            }
-            await self._record(connection, principal, invoice_id, "invoice.received", payload)
-            await self._jobs.defer(
-                connection,
-                "read_invoice",
-                organization_id=str(organization_id),
-                invoice_id=str(invoice_id),
-            )
-        return Invoice(
-            id=invoice_id,
-            state=InvoiceState.RECEIVED,
-            channel=channel,
-            document_sha256=document.sha256,
-            media_type=document.media_type,
-            filename=document.filename,
-            submitted_by=principal.user_id,
-            received_at=now,
-            findings=findings,
-        )
+            findings = await self._admit(connection, principal, new, document, {})
+        return replace(new, findings=findings)
 
     async def get(self, principal: Principal, invoice_id: InvoiceId) -> Invoice:
         """One invoice. Raises NotFound."""
@@ -200,9 +181,9 @@ class InvoiceService:
     async def record_reading(
         self, principal: Principal, invoice_id: InvoiceId, reading: Reading, *, read_by: str
     ) -> Invoice:
-        """Store what was read and move the invoice: needs_review, duplicate, rejected, or `reading`
-        when it is ready to be proposed. An invoice that has left `reading` is returned as it is, so
-        that a repeated job changes nothing. `read_by` names the reader for the audit log.
+        """Store what was read and move the invoice: needs_review, duplicate, rejected, unpacked, or
+        `reading` when it is ready to be proposed. An invoice that has left `reading` is returned as it
+        is, so that a repeated job changes nothing. `read_by` names the reader for the audit log.
         """
         principal.require(Permission.INVOICES_SUBMIT)
         organization_id = principal.organization_id
@@ -229,6 +210,8 @@ class InvoiceService:
                 "proposal_digest": proposal_digest(invoice_id, reading, assessment),
             }
             await self._record(connection, principal, invoice_id, "invoice.read", payload)
+            if assessment.state is InvoiceState.UNPACKED:
+                await self._unpack(connection, principal, invoice, reading)
             await self._announce(connection, principal, invoice_id, assessment.state)
             return _required(await store.get(connection, organization_id, invoice_id))
 
@@ -251,6 +234,75 @@ class InvoiceService:
             await self._record(connection, principal, invoice_id, "invoice.set_aside", payload)
             await self._announce(connection, principal, invoice_id, state)
             return _required(await store.get(connection, organization_id, invoice_id))
+
+    async def _unpack(
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        container: Invoice,
+        reading: Reading,
+    ) -> None:
+        """Receive the documents of a mail or a batch, on its channel and for its submitter, in the
+        transaction that ends the container.
+        """
+        for part in reading.parts:
+            document = submitted_document(
+                part.content,
+                filename=part.filename,
+                media_type=part.media_type,
+                limits=self._limits,
+            )
+            new = Invoice(
+                id=InvoiceId(self._new_id()),
+                state=InvoiceState.RECEIVED,
+                channel=container.channel,
+                document_sha256=document.sha256,
+                media_type=document.media_type,
+                filename=document.filename,
+                submitted_by=container.submitted_by,
+                received_at=self._clock(),
+                findings=(),
+            )
+            origin: dict[str, Canonical] = {
+                "container_id": str(container.id),
+                "location": part.location,
+            }
+            await self._admit(connection, principal, new, document, origin)
+
+    async def _admit(
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        invoice: Invoice,
+        document: InvoiceDocument,
+        origin: Mapping[str, Canonical],
+    ) -> tuple[InvoiceFinding, ...]:
+        """Store a received invoice with its document, its audit event and the job that reads it."""
+        organization_id = principal.organization_id
+        findings = await store.receive(
+            connection,
+            organization_id,
+            invoice_id=invoice.id,
+            document=document,
+            channel=invoice.channel,
+            submitted_by=invoice.submitted_by,
+            seen_before=_SEEN_BEFORE,
+            now=invoice.received_at,
+        )
+        payload: dict[str, Canonical] = {
+            "channel": invoice.channel,
+            "document_sha256": document.sha256.hex(),
+            "bytes": len(document.content),
+            **origin,
+        }
+        await self._record(connection, principal, invoice.id, "invoice.received", payload)
+        await self._jobs.defer(
+            connection,
+            "read_invoice",
+            organization_id=str(organization_id),
+            invoice_id=str(invoice.id),
+        )
+        return findings
 
     async def _announce(
         self,

@@ -2,6 +2,7 @@
 
 from treasurer.documents.media import Document, unreadable
 from treasurer.documents.readers.json import JsonReader
+from treasurer.documents.readers.mail import MailReader
 from treasurer.documents.readers.pdf import PdfReader
 from treasurer.documents.readers.reader import Reader
 from treasurer.documents.readers.text import TextReader
@@ -11,6 +12,7 @@ READERS: tuple[Reader, ...] = (
     UblReader(),
     PdfReader(),
     JsonReader(),
+    MailReader(),
     TextReader(),
 )
 
