@@ -1,13 +1,13 @@
 """A mail or a batch ends as unpacked: its documents are invoices of their own.
 
 Revision ID: 0007
-Revises: 0001
+Revises: 0002
 """
 
 from alembic import op
 
 revision = "0007"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

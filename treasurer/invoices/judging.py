@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from treasurer.documents.reading import Reading
 from treasurer.invoices import store
 from treasurer.invoices.assessment import Assessment, assess
+from treasurer.invoices.claim import claim_of
 from treasurer.invoices.duplicates import Comparable, find_duplicates
-from treasurer.invoices.matching import Match, claim_of, match
+from treasurer.invoices.matching import Match, match
 from treasurer.invoices.model import Invoice
 from treasurer.invoices.terms import terms_of
 from treasurer.kernel.ids import OrganizationId
@@ -57,5 +58,7 @@ async def match_payee(
         vat_id=claim.vat_id,
         ibans=claim.ibans,
         addresses=claim.addresses,
+        code=claim.payee_code,
+        domain=claim.domain,
     )
     return match(claim, candidates)
