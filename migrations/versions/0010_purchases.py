@@ -1,6 +1,6 @@
-"""Marks by which payees are looked up: first word, mail domain, and the ends of addresses.
+"""Marks by which payees and repeated documents are looked up.
 
-They are columns and not expressions, because row-level security keeps an index over a function of a
+Those of payees are columns and not expressions, because row-level security keeps an index over a function of a
 column from being used.
 
 Revision ID: 0010
@@ -28,10 +28,20 @@ CREATE INDEX payee_addresses_ends ON payee_addresses (organization_id, ends)
     WHERE state = 'verified';
 """
 
+INVOICES = """
+ALTER TABLE invoices
+    ADD COLUMN lines_digest bytea CHECK (length(lines_digest) = 32),
+    ADD COLUMN text_digest bytea CHECK (length(text_digest) = 32);
+CREATE INDEX invoices_lines ON invoices (organization_id, payee_id, lines_digest)
+    WHERE lines_digest IS NOT NULL;
+CREATE INDEX invoices_text ON invoices (organization_id, text_digest) WHERE text_digest IS NOT NULL;
+"""
+
 
 def upgrade() -> None:
     driver = op.get_bind().connection.driver_connection
-    driver.execute(PAYEES)
+    for part in (PAYEES, INVOICES):
+        driver.execute(part)
 
 
 def downgrade() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from treasurer.documents.reading import Finding, Outcome, Reading, Severity
-from treasurer.invoices.duplicates import EXACT, Duplicate
+from treasurer.invoices.duplicates import EXACT, Comparable, Duplicate
 from treasurer.invoices.matching import Match
 from treasurer.invoices.model import InvoiceFinding, InvoiceState
 from treasurer.invoices.terms import Terms
@@ -21,12 +21,15 @@ HOLDING_NOTES = frozenset({"COLLECTED_BY_SELLER", "NOTHING_TO_PAY", "ALREADY_PAI
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The state to move to (`reading` means ready to be proposed), its findings, payee and terms."""
+    """The state to move to (`reading` means ready to be proposed), its findings, payee and terms, and by
+    what later duplicates will be told.
+    """
 
     state: InvoiceState
     findings: tuple[InvoiceFinding, ...]
     match: Match
     terms: Terms
+    comparable: Comparable
 
 
 def assess(
@@ -34,6 +37,7 @@ def assess(
     terms: Terms,
     term_findings: Sequence[InvoiceFinding],
     match: Match,
+    comparable: Comparable,
     duplicates: Sequence[Duplicate],
 ) -> Assessment:
     """Combine what was found. The gravest wins: rejected, duplicate, needs_review, then ready.
@@ -42,7 +46,7 @@ def assess(
     """
     if reading.parts and reading.outcome is not Outcome.REJECTED:
         noted = tuple(map(_from_reading, reading.findings))
-        return Assessment(InvoiceState.UNPACKED, noted, Match(None, ()), terms)
+        return Assessment(InvoiceState.UNPACKED, noted, Match(None, ()), terms, comparable)
     findings = [
         *map(_from_reading, reading.findings),
         *term_findings,
@@ -63,7 +67,7 @@ def assess(
         state = InvoiceState.NEEDS_REVIEW
     else:
         state = InvoiceState.READING
-    return Assessment(state, tuple(findings), match, terms)
+    return Assessment(state, tuple(findings), match, terms, comparable)
 
 
 def proposal_digest(invoice_id: InvoiceId, reading: Reading, assessment: Assessment) -> str:

@@ -9,6 +9,7 @@ from treasurer.documents.reading import Reading
 from treasurer.invoices import store
 from treasurer.invoices.assessment import Assessment, assess
 from treasurer.invoices.claim import claim_of
+from treasurer.invoices.content import lines_digest, text_digest
 from treasurer.invoices.duplicates import Comparable, find_duplicates
 from treasurer.invoices.matching import Match, match
 from treasurer.invoices.model import Invoice
@@ -40,10 +41,15 @@ async def judge(
         invoice_number=terms.invoice_number,
         currency=terms.currency,
         payable_amount_minor=terms.payable_amount_minor,
+        issue_date=terms.issue_date,
+        lines_digest=lines_digest(reading.fields),
+        text_digest=text_digest(
+            reading.printed, terms.invoice_number, dated=terms.issue_date is not None
+        ),
     )
     others = await store.others(connection, organization_id, comparable, payee_id)
     duplicates = find_duplicates(comparable, others)
-    return assess(reading, terms, term_findings, matched, duplicates)
+    return assess(reading, terms, term_findings, matched, comparable, duplicates)
 
 
 async def match_payee(

@@ -65,23 +65,25 @@ _DOCUMENT = text("""
 _READING = text("""
     SELECT reading FROM invoices WHERE organization_id = :organization_id AND id = :id
 """)
-# Invoices of the same payee whose number has this skeleton, extends it or is its beginning, and
-# those of the same bytes. A row without a payee has not been read yet and was not first.
-_OTHERS = text("""
-    SELECT id, state, document_sha256, invoice_number, currency, currency_decimals,
-           payable_amount_minor
-    FROM invoices
-    WHERE organization_id = :organization_id AND id <> :id AND payee_id = CAST(:payee_id AS uuid)
-      AND (invoice_number_skeleton = ANY(:beginnings)
-           OR invoice_number_skeleton LIKE :extensions)
-      AND state NOT IN ('rejected', 'duplicate')
-    UNION
-    SELECT id, state, document_sha256, invoice_number, currency, currency_decimals,
-           payable_amount_minor
-    FROM invoices
-    WHERE organization_id = :organization_id AND id <> :id AND document_sha256 = :sha256
-      AND state NOT IN ('received', 'rejected', 'duplicate')
-    ORDER BY id LIMIT 50
+# Invoices of the same payee whose number has this skeleton, extends it or is its beginning, and those
+# of the same lines, text or bytes. Each branch is a bounded lookup by key: LIKE would not be, because
+# row-level security keeps an index from it, and an order by id would
+# tempt the planner to walk all rows by id. A row without a payee was not read and was not first.
+_COMPARED = """id, state, document_sha256, invoice_number, currency, currency_decimals,
+    payable_amount_minor, issue_date, lines_digest, text_digest"""
+_EARLIER = f"""SELECT {_COMPARED} FROM invoices
+    WHERE organization_id = :organization_id AND id <> :id AND state NOT IN ('rejected', 'duplicate')"""
+OTHERS = text(f"""
+    ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
+        AND invoice_number_skeleton = ANY(:beginnings) LIMIT 50)
+    UNION ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
+        AND invoice_number_skeleton ~>~ :skeleton AND invoice_number_skeleton ~<~ :beyond
+        AND length(invoice_number_skeleton) <= :longest LIMIT 50)
+    UNION ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
+        AND lines_digest = :lines_digest LIMIT 20)
+    UNION ({_EARLIER} AND text_digest = :text_digest LIMIT 20)
+    UNION ({_EARLIER} AND document_sha256 = :sha256 AND state <> 'received' LIMIT 20)
+    ORDER BY id
 """)
 _RECORD = text("""
     UPDATE invoices
@@ -89,7 +91,7 @@ _RECORD = text("""
         payee_id = :payee_id, invoice_number = :number, invoice_number_key = :key,
         invoice_number_skeleton = :skeleton, issue_date = :issue_date, due_date = :due_date,
         currency = :currency, currency_decimals = :decimals, payable_amount_minor = :amount,
-        open_amount_minor = :amount
+        open_amount_minor = :amount, lines_digest = :lines_digest, text_digest = :text_digest
     WHERE organization_id = :organization_id AND id = :id
 """)
 _SET_ASIDE = text("""
@@ -191,27 +193,34 @@ async def reading(
     return found
 
 
+def others_parameters(
+    organization_id: OrganizationId, invoice: Comparable, payee_id: PayeeId | None
+) -> dict[str, Any]:
+    """The keys under which `OTHERS` looks."""
+    skeleton = number_skeleton(invoice.invoice_number or "")
+    shortest = max(1, len(skeleton) - _BEGINNING)
+    return {
+        "organization_id": organization_id,
+        "id": invoice.id,
+        "payee_id": payee_id,
+        "sha256": invoice.document_sha256,
+        "beginnings": [skeleton[:end] for end in range(shortest, len(skeleton) + 1)],
+        "skeleton": skeleton,
+        "beyond": f"{skeleton}\U0010ffff" if skeleton else "",
+        "longest": len(skeleton) + _BEGINNING,
+        "lines_digest": invoice.lines_digest,
+        "text_digest": invoice.text_digest,
+    }
+
+
 async def others(
     connection: AsyncConnection,
     organization_id: OrganizationId,
     invoice: Comparable,
     payee_id: PayeeId | None,
 ) -> list[Comparable]:
-    """Read invoices that `invoice` may repeat: of its payee by number, or of the same bytes."""
-    skeleton = number_skeleton(invoice.invoice_number or "")
-    shortest = max(1, len(skeleton) - _BEGINNING)
-    rows = await connection.execute(
-        _OTHERS,
-        {
-            "organization_id": organization_id,
-            "id": invoice.id,
-            "payee_id": payee_id,
-            "sha256": invoice.document_sha256,
-            "beginnings": [skeleton[:end] for end in range(shortest, len(skeleton) + 1)],
-            # A skeleton has letters and digits only, so nothing in it is a pattern.
-            "extensions": f"{skeleton}%" if skeleton else "",
-        },
-    )
+    """Read invoices that `invoice` may repeat: of its payee by number or lines, or by text or bytes."""
+    rows = await connection.execute(OTHERS, others_parameters(organization_id, invoice, payee_id))
     return [
         Comparable(
             id=InvoiceId(row["id"]),
@@ -220,6 +229,9 @@ async def others(
             invoice_number=row["invoice_number"],
             currency=_asset(row),
             payable_amount_minor=_integer(row["payable_amount_minor"]),
+            issue_date=row["issue_date"],
+            lines_digest=_bytes(row["lines_digest"]),
+            text_digest=_bytes(row["text_digest"]),
         )
         for row in rows.mappings()
     ]
@@ -254,6 +266,8 @@ async def record(
             "currency": terms.currency.symbol if terms.currency else None,
             "decimals": terms.currency.decimals if terms.currency else None,
             "amount": terms.payable_amount_minor,
+            "lines_digest": assessment.comparable.lines_digest,
+            "text_digest": assessment.comparable.text_digest,
         },
     )
 
@@ -300,6 +314,10 @@ def _invoice_id(text_: str | None) -> InvoiceId | None:
 
 def _asset(row: RowMapping) -> Asset | None:
     return Asset(row["currency"], row["currency_decimals"]) if row["currency"] else None
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
 
 
 def _integer(value: Any) -> int | None:
