@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.auth import Provided, requires
 from api.upload import REQUEST_BODY, claim_of, upload_of
 from api.views import Amount, Before, Instant, Most, Page, amount_of, page_of
-from treasurer.invoices.model import Invoice, InvoiceState
+from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.organization import Permission, Principal
 
@@ -48,6 +48,7 @@ class InvoiceView(BaseModel):
     """Amounts are null until the document is read."""
 
     id: UUID
+    kind: InvoiceKind
     state: InvoiceState
     channel: str
     document_sha256: str
@@ -154,6 +155,7 @@ def _fields(invoice: Invoice) -> dict[str, Any]:
 
     return {
         "id": invoice.id,
+        "kind": invoice.kind,
         "state": invoice.state,
         "channel": invoice.channel,
         "document_sha256": invoice.document_sha256.hex(),

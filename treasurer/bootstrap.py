@@ -37,6 +37,7 @@ from treasurer.notifications.service import Mailbox, NotificationService, Outbox
 from treasurer.payees.service import PayeeService
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
+from treasurer.payments.recomputing import Recomputing
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
@@ -83,6 +84,7 @@ class Core:
     approvals: ApprovalService
     approval_links: ApprovalLinks
     payments: PaymentService
+    recomputing: Recomputing
     cash: CashService
     reports: ReportService
     audit: AuditService
@@ -158,6 +160,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             clock=clock,
             new_id=new_id,
         ),
+        recomputing=Recomputing(database=database, jobs=jobs, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),

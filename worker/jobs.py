@@ -10,11 +10,12 @@ import structlog
 from procrastinate import App, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
+from treasurer.invoices.service import RECOMPUTE_JOB
 from treasurer.kernel.ids import InvoiceId, OrganizationId
 from treasurer.notifications.model import NotificationId
 from treasurer.notifications.service import SEND_JOB
 
-ReadInvoice = Callable[[OrganizationId, InvoiceId], Awaitable[object]]
+OnInvoice = Callable[[OrganizationId, InvoiceId], Awaitable[object]]
 SendNotification = Callable[[OrganizationId, NotificationId], Awaitable[object]]
 STALLED_AFTER_S = 30
 """A worker's heartbeat comes every ten seconds; one that is silent for longer is dead."""
@@ -22,13 +23,23 @@ STALLED_AFTER_S = 30
 log = structlog.get_logger("worker.jobs")
 
 
-def register(app: App, *, read_invoice: ReadInvoice, send_notification: SendNotification) -> None:
+def register(
+    app: App,
+    *,
+    read_invoice: OnInvoice,
+    recompute_payment: OnInvoice,
+    send_notification: SendNotification,
+) -> None:
     """Bind the names that the services defer to what this process does for them."""
     retry = RetryStrategy(max_attempts=8, exponential_wait=2)
 
     @app.task(name="read_invoice", retry=retry)
     async def _read_invoice(organization_id: str, invoice_id: str) -> None:
         await read_invoice(OrganizationId(UUID(organization_id)), InvoiceId(UUID(invoice_id)))
+
+    @app.task(name=RECOMPUTE_JOB, retry=retry)
+    async def _recompute_payment(organization_id: str, invoice_id: str) -> None:
+        await recompute_payment(OrganizationId(UUID(organization_id)), InvoiceId(UUID(invoice_id)))
 
     @app.task(name=SEND_JOB, retry=retry)
     async def _send_notifications(organization_id: str, notification_ids: list[str]) -> None:

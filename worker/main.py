@@ -43,6 +43,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     register(
         core.queue_app,
         read_invoice=intake.read_invoice,
+        recompute_payment=core.recomputing.recompute,
         send_notification=notifications.deliver,
     )
     try:

@@ -37,11 +37,48 @@ CREATE INDEX invoices_lines ON invoices (organization_id, payee_id, lines_digest
 CREATE INDEX invoices_text ON invoices (organization_id, text_digest) WHERE text_digest IS NOT NULL;
 """
 
+CREDITS = """
+ALTER TABLE invoices
+    ADD COLUMN kind text NOT NULL DEFAULT 'invoice' CHECK (kind IN ('invoice', 'credit_note')),
+    ADD COLUMN preceding_number_key text,
+    ADD CHECK (kind = 'invoice' OR state NOT IN ('proposed', 'paid'));
+DROP INDEX invoices_canonical;
+CREATE UNIQUE INDEX invoices_canonical
+    ON invoices (organization_id, payee_id, invoice_number_key, kind)
+    WHERE state IN ('proposed', 'paid', 'credited');
+CREATE INDEX invoices_number_key ON invoices (organization_id, payee_id, invoice_number_key)
+    WHERE state IN ('reading', 'proposed', 'paid', 'credited');
+CREATE INDEX invoices_credits ON invoices (organization_id, payee_id, id)
+    WHERE kind = 'credit_note' AND state = 'credited' AND open_amount_minor > 0;
+CREATE TABLE credit_allocations (
+    organization_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    invoice_id uuid NOT NULL CHECK (invoice_id <> credit_note_id),
+    amount_minor numeric(78,0) NOT NULL CHECK (amount_minor > 0),
+    state text NOT NULL CHECK (state IN ('settled', 'released')),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, credit_note_id, invoice_id),
+    FOREIGN KEY (organization_id, credit_note_id) REFERENCES invoices,
+    FOREIGN KEY (organization_id, invoice_id) REFERENCES invoices
+);
+CREATE INDEX credit_allocations_invoice ON credit_allocations (organization_id, invoice_id);
+"""
+TABLES = ("credit_allocations",)
+
 
 def upgrade() -> None:
     driver = op.get_bind().connection.driver_connection
-    for part in (PAYEES, INVOICES):
+    for part in (PAYEES, INVOICES, CREDITS):
         driver.execute(part)
+    for table in TABLES:
+        driver.execute(
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;"
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY;"
+            f"CREATE POLICY organization ON {table} TO treasurer_app, treasurer_owner "
+            "USING (organization_id = nullif(current_setting('app.org', true), '')::uuid) "
+            "WITH CHECK (organization_id = nullif(current_setting('app.org', true), '')::uuid);"
+            f"GRANT SELECT, INSERT, UPDATE ON {table} TO treasurer_app"
+        )
 
 
 def downgrade() -> None:

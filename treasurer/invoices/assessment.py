@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from treasurer.documents.reading import Finding, Outcome, Reading, Severity
 from treasurer.invoices.duplicates import EXACT, Comparable, Duplicate
 from treasurer.invoices.matching import Match
-from treasurer.invoices.model import InvoiceFinding, InvoiceState
+from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.ids import InvoiceId
@@ -18,11 +18,13 @@ from treasurer.kernel.ids import InvoiceId
 HOLDING_NOTES = frozenset({"COLLECTED_BY_SELLER", "NOTHING_TO_PAY", "ALREADY_PAID"})
 """A sound reading may still say that paying it would be wrong; a person looks at those."""
 
+CREDIT_NOTE = "CREDIT_NOTE"
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The state to move to (`reading` means ready to be proposed), its findings, payee and terms, and by
-    what later duplicates will be told.
+    """The state to move to, with findings, payee and terms, and by what later duplicates are told.
+    `reading` means ready to be proposed, `credited` a credit note that may be used.
     """
 
     state: InvoiceState
@@ -53,6 +55,9 @@ def assess(
         *match.findings,
         *(duplicate.finding() for duplicate in duplicates),
     ]
+    credits = comparable.kind is InvoiceKind.CREDIT_NOTE
+    if credits:
+        findings = [_noted(finding) for finding in findings]
     findings = list(dict.fromkeys(findings))
     severities = {finding.severity for finding in findings}
     if reading.outcome is Outcome.REJECTED or Severity.REJECT in severities:
@@ -60,14 +65,21 @@ def assess(
     elif any(finding.code in EXACT for finding in findings):
         state = InvoiceState.DUPLICATE
     elif (
-        reading.outcome is Outcome.REVIEW
+        (reading.outcome is Outcome.REVIEW and not credits)
         or Severity.REVIEW in severities
         or not _complete(terms, match)
     ):
         state = InvoiceState.NEEDS_REVIEW
     else:
-        state = InvoiceState.READING
+        state = InvoiceState.CREDITED if credits else InvoiceState.READING
     return Assessment(state, tuple(findings), match, terms, comparable)
+
+
+def kind_of(reading: Reading) -> InvoiceKind:
+    """A credit note by the reader's word or by the finding of the checks: what either says holds."""
+    said = reading.fields.get("document_kind") == "credit_note"
+    found = any(finding.code == CREDIT_NOTE for finding in reading.findings)
+    return InvoiceKind.CREDIT_NOTE if said or found else InvoiceKind.INVOICE
 
 
 def proposal_digest(invoice_id: InvoiceId, reading: Reading, assessment: Assessment) -> str:
@@ -95,6 +107,11 @@ def _from_reading(finding: Finding) -> InvoiceFinding:
     if own.code in HOLDING_NOTES and own.severity is Severity.NOTE:
         return replace(own, severity=Severity.REVIEW)
     return own
+
+
+def _noted(finding: InvoiceFinding) -> InvoiceFinding:
+    """That it is a credit note holds nothing up: it is dealt with as one."""
+    return replace(finding, severity=Severity.NOTE) if finding.code == CREDIT_NOTE else finding
 
 
 def _complete(terms: Terms, match: Match) -> bool:

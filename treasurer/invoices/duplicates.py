@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from treasurer.documents.reading import Severity
-from treasurer.invoices.model import InvoiceFinding, InvoiceState
+from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
 from treasurer.invoices.numbers import is_variant, looks_equal, number_key
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.money import Asset
@@ -37,7 +37,7 @@ class DuplicateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """Of an invoice, what duplicates are told by. The number belongs to one payee."""
+    """Of an invoice, what duplicates are told by. The number belongs to one payee and kind."""
 
     id: InvoiceId
     state: InvoiceState
@@ -48,6 +48,7 @@ class Comparable:
     issue_date: date | None = None
     lines_digest: bytes | None = None
     text_digest: bytes | None = None
+    kind: InvoiceKind = InvoiceKind.INVOICE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.documents.reading import Reading
 from treasurer.invoices import store
-from treasurer.invoices.assessment import Assessment, assess
+from treasurer.invoices.assessment import Assessment, assess, kind_of
 from treasurer.invoices.claim import claim_of
 from treasurer.invoices.content import lines_digest, text_digest
 from treasurer.invoices.duplicates import Comparable, find_duplicates
@@ -46,6 +46,7 @@ async def judge(
         text_digest=text_digest(
             reading.printed, terms.invoice_number, dated=terms.issue_date is not None
         ),
+        kind=kind_of(reading),
     )
     others = await store.others(connection, organization_id, comparable, payee_id)
     duplicates = find_duplicates(comparable, others)

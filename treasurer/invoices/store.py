@@ -13,7 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from treasurer.documents.reading import Reading, Severity
 from treasurer.invoices.assessment import Assessment
 from treasurer.invoices.duplicates import Comparable
-from treasurer.invoices.model import Invoice, InvoiceDocument, InvoiceFinding, InvoiceState
+from treasurer.invoices.model import (
+    Invoice,
+    InvoiceDocument,
+    InvoiceFinding,
+    InvoiceKind,
+    InvoiceState,
+)
 from treasurer.invoices.numbers import number_key, number_skeleton
 from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId, UserId
 from treasurer.kernel.money import Asset
@@ -21,7 +27,7 @@ from treasurer.kernel.money import Asset
 _COLUMNS = """i.id, i.state, i.channel, i.document_sha256, d.media_type, d.filename, i.submitted_by,
     i.received_at, i.findings, i.payee_id, y.code AS payee_code, y.name AS payee_name,
     i.invoice_number, i.issue_date, i.due_date, i.currency, i.currency_decimals,
-    i.payable_amount_minor, i.open_amount_minor"""
+    i.payable_amount_minor, i.open_amount_minor, i.kind"""
 _JOINS = """FROM invoices i
     JOIN documents d ON d.organization_id = i.organization_id AND d.sha256 = i.document_sha256
     LEFT JOIN payees y ON y.organization_id = i.organization_id AND y.id = i.payee_id"""
@@ -72,7 +78,8 @@ _READING = text("""
 _COMPARED = """id, state, document_sha256, invoice_number, currency, currency_decimals,
     payable_amount_minor, issue_date, lines_digest, text_digest"""
 _EARLIER = f"""SELECT {_COMPARED} FROM invoices
-    WHERE organization_id = :organization_id AND id <> :id AND state NOT IN ('rejected', 'duplicate')"""
+    WHERE organization_id = :organization_id AND id <> :id AND kind = :kind
+      AND state NOT IN ('rejected', 'duplicate')"""
 OTHERS = text(f"""
     ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
         AND invoice_number_skeleton = ANY(:beginnings) LIMIT 50)
@@ -91,7 +98,8 @@ _RECORD = text("""
         payee_id = :payee_id, invoice_number = :number, invoice_number_key = :key,
         invoice_number_skeleton = :skeleton, issue_date = :issue_date, due_date = :due_date,
         currency = :currency, currency_decimals = :decimals, payable_amount_minor = :amount,
-        open_amount_minor = :amount, lines_digest = :lines_digest, text_digest = :text_digest
+        open_amount_minor = :amount, lines_digest = :lines_digest, text_digest = :text_digest,
+        kind = :kind, preceding_number_key = :preceding_key
     WHERE organization_id = :organization_id AND id = :id
 """)
 _SET_ASIDE = text("""
@@ -210,6 +218,7 @@ def others_parameters(
         "longest": len(skeleton) + _BEGINNING,
         "lines_digest": invoice.lines_digest,
         "text_digest": invoice.text_digest,
+        "kind": invoice.kind.value,
     }
 
 
@@ -268,6 +277,8 @@ async def record(
             "amount": terms.payable_amount_minor,
             "lines_digest": assessment.comparable.lines_digest,
             "text_digest": assessment.comparable.text_digest,
+            "kind": assessment.comparable.kind.value,
+            "preceding_key": number_key(terms.preceding_number or "") or None,
         },
     )
 
@@ -344,4 +355,5 @@ def _invoice(row: RowMapping) -> Invoice:
         currency=_asset(row),
         payable_amount_minor=_integer(row["payable_amount_minor"]),
         open_amount_minor=_integer(row["open_amount_minor"]),
+        kind=InvoiceKind(row["kind"]),
     )
