@@ -16,6 +16,7 @@ from api.views import Amount, Before, Instant, Most, Page, amount_of, page_of
 from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.organization import Permission, Principal
+from treasurer.purchases.model import MatchState
 
 router = APIRouter(prefix="/api/v1/invoices", tags=["invoices"])
 Submitter = Annotated[Principal, Depends(requires(Permission.INVOICES_SUBMIT))]
@@ -63,6 +64,7 @@ class InvoiceView(BaseModel):
     due_date: date | None
     payable_amount: Amount | None
     open_amount: Amount | None
+    purchase_state: MatchState | None
 
 
 class ReadInvoiceView(InvoiceView):
@@ -172,4 +174,5 @@ def _fields(invoice: Invoice) -> dict[str, Any]:
         "due_date": invoice.due_date,
         "payable_amount": amount(invoice.payable_amount_minor),
         "open_amount": amount(invoice.open_amount_minor),
+        "purchase_state": invoice.purchase_state,
     }

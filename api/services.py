@@ -16,6 +16,7 @@ from treasurer.kernel.ids import NewId
 from treasurer.payees.service import PayeeService
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
+from treasurer.purchases.service import PurchaseService
 
 
 class Health(StrEnum):
@@ -64,6 +65,7 @@ class Services:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    purchases: PurchaseService
     payments: PaymentService
     approvals: ApprovalService
     policies: PolicyService

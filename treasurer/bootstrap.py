@@ -41,6 +41,7 @@ from treasurer.payments.recomputing import Recomputing
 from treasurer.payments.service import PaymentService
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
+from treasurer.purchases.service import PurchaseService
 from treasurer.reports.service import ReportService
 from treasurer.secrets import database_urls, token_key
 from treasurer.settings import Settings
@@ -80,6 +81,7 @@ class Core:
     identity: IdentityService
     invoices: InvoiceService
     payees: PayeeService
+    purchases: PurchaseService
     policies: PolicyService
     approvals: ApprovalService
     approval_links: ApprovalLinks
@@ -128,16 +130,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         outbox=outbox,
         outcomes=outcomes,
         prices=prices,
-        identity=IdentityService(
-            database=database,
-            signer=TokenSigner(
-                token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
-            ),
-            passwords=Passwords(),
-            throttle=SignInThrottle(counters),
-            clock=clock,
-            new_id=new_id,
-        ),
+        identity=_identity(settings, database, counters, clock, new_id),
         invoices=InvoiceService(
             database=database,
             jobs=jobs,
@@ -147,6 +140,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             limits=Limits(),
         ),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
+        purchases=PurchaseService(database=database, clock=clock, new_id=new_id),
         policies=policies,
         approvals=approvals,
         approval_links=ApprovalLinks(database=database, approvals=approvals, clock=clock),
@@ -164,6 +158,21 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
+    )
+
+
+def _identity(
+    settings: Settings, database: Database, counters: WindowCounters, clock: Clock, new_id: NewId
+) -> IdentityService:
+    return IdentityService(
+        database=database,
+        signer=TokenSigner(
+            token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+        ),
+        passwords=Passwords(),
+        throttle=SignInThrottle(counters),
+        clock=clock,
+        new_id=new_id,
     )
 
 

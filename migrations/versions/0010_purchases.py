@@ -1,4 +1,4 @@
-"""Marks by which payees and repeated documents are looked up.
+"""Orders and receipts, credit notes, and the marks by which payees and repeated documents are found.
 
 Those of payees are columns and not expressions, because row-level security keeps an index over a function of a
 column from being used.
@@ -63,12 +63,60 @@ CREATE TABLE credit_allocations (
 );
 CREATE INDEX credit_allocations_invoice ON credit_allocations (organization_id, invoice_id);
 """
-TABLES = ("credit_allocations",)
+PURCHASES = """
+CREATE TABLE purchase_orders (
+    organization_id uuid NOT NULL REFERENCES organizations,
+    id uuid NOT NULL,
+    number text NOT NULL,
+    number_key text NOT NULL,
+    payee_id uuid NOT NULL,
+    currency text NOT NULL,
+    currency_decimals smallint NOT NULL,
+    receipt_required boolean NOT NULL,
+    state text NOT NULL CHECK (state IN ('open', 'closed')),
+    created_by uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, id),
+    UNIQUE (organization_id, number_key),
+    FOREIGN KEY (organization_id, payee_id) REFERENCES payees
+);
+CREATE TABLE purchase_order_lines (
+    organization_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    line smallint NOT NULL,
+    name text NOT NULL,
+    quantity numeric(38,6) NOT NULL CHECK (quantity > 0),
+    net_minor numeric(78,0) NOT NULL CHECK (net_minor > 0),
+    PRIMARY KEY (organization_id, order_id, line),
+    FOREIGN KEY (organization_id, order_id) REFERENCES purchase_orders
+);
+CREATE TABLE receipts (
+    organization_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    line smallint NOT NULL,
+    reference text NOT NULL,
+    quantity numeric(38,6) NOT NULL CHECK (quantity > 0),
+    received_on date NOT NULL,
+    created_by uuid NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, order_id, line, reference),
+    FOREIGN KEY (organization_id, order_id, line) REFERENCES purchase_order_lines
+);
+ALTER TABLE invoices
+    ADD COLUMN purchase_state text CHECK (purchase_state IN ('no_order', 'matched', 'over',
+        'under_receipt', 'mismatch', 'closed')),
+    ADD COLUMN purchase_order_id uuid,
+    ADD COLUMN order_net_minor numeric(78,0),
+    ADD FOREIGN KEY (organization_id, purchase_order_id) REFERENCES purchase_orders;
+CREATE INDEX invoices_purchase_order ON invoices (organization_id, purchase_order_id)
+    WHERE purchase_order_id IS NOT NULL;
+"""
+TABLES = ("credit_allocations", "purchase_orders", "purchase_order_lines", "receipts")
 
 
 def upgrade() -> None:
     driver = op.get_bind().connection.driver_connection
-    for part in (PAYEES, INVOICES, CREDITS):
+    for part in (PAYEES, INVOICES, CREDITS, PURCHASES):
         driver.execute(part)
     for table in TABLES:
         driver.execute(

@@ -43,6 +43,7 @@ from treasurer.payments.service import PaymentService
 from treasurer.payments.wallets import Wallet
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar
+from treasurer.purchases.service import PurchaseService
 
 HOST = "treasurer.test"
 TOKEN_ADDRESS = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
@@ -168,6 +169,7 @@ def services_for(
         identity=identity_service(database, valkey, clock),
         invoices=invoice_service(database, clock),
         payees=payee_service(database, clock),
+        purchases=PurchaseService(database=database, clock=clock, new_id=uuid7),
         payments=PaymentService(
             database=database,
             rail=RAIL,

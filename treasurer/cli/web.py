@@ -48,6 +48,7 @@ def _services(core: Core) -> Services:
         identity=core.identity,
         invoices=core.invoices,
         payees=core.payees,
+        purchases=core.purchases,
         payments=core.payments,
         approvals=core.approvals,
         policies=core.policies,

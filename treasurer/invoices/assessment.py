@@ -11,9 +11,11 @@ from treasurer.documents.reading import Finding, Outcome, Reading, Severity
 from treasurer.invoices.duplicates import EXACT, Comparable, Duplicate
 from treasurer.invoices.matching import Match
 from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
+from treasurer.invoices.ordering import order_findings
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.ids import InvoiceId
+from treasurer.purchases.model import OrderMatch
 
 HOLDING_NOTES = frozenset({"COLLECTED_BY_SELLER", "NOTHING_TO_PAY", "ALREADY_PAID"})
 """A sound reading may still say that paying it would be wrong; a person looks at those."""
@@ -32,6 +34,7 @@ class Assessment:
     match: Match
     terms: Terms
     comparable: Comparable
+    order: OrderMatch | None = None
 
 
 def assess(
@@ -41,6 +44,7 @@ def assess(
     match: Match,
     comparable: Comparable,
     duplicates: Sequence[Duplicate],
+    order: OrderMatch | None = None,
 ) -> Assessment:
     """Combine what was found. The gravest wins: rejected, duplicate, needs_review, then ready.
 
@@ -54,6 +58,7 @@ def assess(
         *term_findings,
         *match.findings,
         *(duplicate.finding() for duplicate in duplicates),
+        *(order_findings(order) if order else []),
     ]
     credits = comparable.kind is InvoiceKind.CREDIT_NOTE
     if credits:
@@ -72,7 +77,7 @@ def assess(
         state = InvoiceState.NEEDS_REVIEW
     else:
         state = InvoiceState.CREDITED if credits else InvoiceState.READING
-    return Assessment(state, tuple(findings), match, terms, comparable)
+    return Assessment(state, tuple(findings), match, terms, comparable, order)
 
 
 def kind_of(reading: Reading) -> InvoiceKind:

@@ -12,7 +12,8 @@ from treasurer.invoices.claim import claim_of
 from treasurer.invoices.content import lines_digest, text_digest
 from treasurer.invoices.duplicates import Comparable, find_duplicates
 from treasurer.invoices.matching import Match, match
-from treasurer.invoices.model import Invoice
+from treasurer.invoices.model import Invoice, InvoiceKind
+from treasurer.invoices.ordering import match_purchase
 from treasurer.invoices.terms import terms_of
 from treasurer.kernel.ids import OrganizationId
 from treasurer.payees import store as payees
@@ -26,7 +27,7 @@ async def judge(
     *,
     lock: bool,
 ) -> Assessment:
-    """Match the payee, look for duplicates, assess. With `lock` the payee's row is held until the
+    """Match payee and order, look for duplicates, assess. With `lock` the payee's row is held until the
     commit: whoever reads another invoice of that payee waits, and then sees this one.
     """
     terms, term_findings = terms_of(reading.fields)
@@ -50,7 +51,12 @@ async def judge(
     )
     others = await store.others(connection, organization_id, comparable, payee_id)
     duplicates = find_duplicates(comparable, others)
-    return assess(reading, terms, term_findings, matched, comparable, duplicates)
+    order = None
+    if comparable.kind is InvoiceKind.INVOICE and not reading.parts:
+        order = await match_purchase(
+            connection, organization_id, invoice.id, reading, terms, payee_id, lock=lock
+        )
+    return assess(reading, terms, term_findings, matched, comparable, duplicates, order)
 
 
 async def match_payee(

@@ -15,6 +15,7 @@ from treasurer.documents.reading import Severity
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import InvoiceId, PayeeId, UserId
 from treasurer.kernel.money import Asset
+from treasurer.purchases.model import MatchState
 
 
 class InvoiceState(StrEnum):
@@ -108,6 +109,7 @@ class Invoice:
     payable_amount_minor: int | None = None
     open_amount_minor: int | None = None
     kind: InvoiceKind = InvoiceKind.INVOICE
+    purchase_state: MatchState | None = None
 
 
 @dataclass(frozen=True, slots=True)

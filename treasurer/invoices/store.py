@@ -23,11 +23,13 @@ from treasurer.invoices.model import (
 from treasurer.invoices.numbers import number_key, number_skeleton
 from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId, UserId
 from treasurer.kernel.money import Asset
+from treasurer.purchases.model import MatchState
 
 _COLUMNS = """i.id, i.state, i.channel, i.document_sha256, d.media_type, d.filename, i.submitted_by,
     i.received_at, i.findings, i.payee_id, y.code AS payee_code, y.name AS payee_name,
     i.invoice_number, i.issue_date, i.due_date, i.currency, i.currency_decimals,
-    i.payable_amount_minor, i.open_amount_minor, i.kind"""
+    i.payable_amount_minor, i.open_amount_minor, i.kind,
+    i.purchase_state"""
 _JOINS = """FROM invoices i
     JOIN documents d ON d.organization_id = i.organization_id AND d.sha256 = i.document_sha256
     LEFT JOIN payees y ON y.organization_id = i.organization_id AND y.id = i.payee_id"""
@@ -99,7 +101,8 @@ _RECORD = text("""
         invoice_number_skeleton = :skeleton, issue_date = :issue_date, due_date = :due_date,
         currency = :currency, currency_decimals = :decimals, payable_amount_minor = :amount,
         open_amount_minor = :amount, lines_digest = :lines_digest, text_digest = :text_digest,
-        kind = :kind, preceding_number_key = :preceding_key
+        kind = :kind, preceding_number_key = :preceding_key, purchase_state = :purchase_state,
+        purchase_order_id = :order_id, order_net_minor = :order_net
     WHERE organization_id = :organization_id AND id = :id
 """)
 _SET_ASIDE = text("""
@@ -257,7 +260,7 @@ async def record(
 ) -> None:
     """Write what was read, and by whom. The caller holds the row's lock and has checked the transition."""
     terms, payee = assessment.terms, assessment.match.payee
-    number = terms.invoice_number
+    number, order = terms.invoice_number, assessment.order
     await connection.execute(
         _RECORD,
         {
@@ -278,6 +281,9 @@ async def record(
             "lines_digest": assessment.comparable.lines_digest,
             "text_digest": assessment.comparable.text_digest,
             "kind": assessment.comparable.kind.value,
+            "purchase_state": order.state.value if order else None,
+            "order_id": order.order_id if order else None,
+            "order_net": order.billed_minor if order else None,
             "preceding_key": number_key(terms.preceding_number or "") or None,
         },
     )
@@ -356,4 +362,5 @@ def _invoice(row: RowMapping) -> Invoice:
         payable_amount_minor=_integer(row["payable_amount_minor"]),
         open_amount_minor=_integer(row["open_amount_minor"]),
         kind=InvoiceKind(row["kind"]),
+        purchase_state=MatchState(row["purchase_state"]) if row["purchase_state"] else None,
     )
