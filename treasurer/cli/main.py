@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("treasurer.cli.token", "Print an access token for scripts."),
     "read": ("treasurer.cli.read", "Read documents without database or server."),
     "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
+    "trace": ("treasurer.cli.trace", "Walk from a transaction back to the document's bytes."),
     "audit": ("treasurer.cli.audit", "Verify the audit chain."),
 }
 
