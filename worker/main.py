@@ -25,6 +25,7 @@ from treasurer.settings import Settings
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
+from worker.mailbox import MailboxRound
 from worker.sealer import seal_all
 
 log = structlog.get_logger("worker")
@@ -40,6 +41,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     notifications = open_notifications(core)
     documents = DocumentReaders(limits=Limits(), workers=2)
     intake = IntakeRunner(core, documents)
+    mailbox = MailboxRound(core)
     register(
         core.queue_app,
         read_invoice=intake.read_invoice,
@@ -65,6 +67,8 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )
+                if settings.imap_url is not None:
+                    group.create_task(_every(settings.imap_poll_s, stop, "mailbox", mailbox.look))
                 group.create_task(_jobs(core, stop))
     finally:
         documents.close()

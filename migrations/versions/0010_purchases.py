@@ -111,12 +111,22 @@ ALTER TABLE invoices
 CREATE INDEX invoices_purchase_order ON invoices (organization_id, purchase_order_id)
     WHERE purchase_order_id IS NOT NULL;
 """
-TABLES = ("credit_allocations", "purchase_orders", "purchase_order_lines", "receipts")
+MAILBOX = """
+CREATE TABLE mailbox_positions (
+    organization_id uuid NOT NULL REFERENCES organizations,
+    mailbox text NOT NULL,
+    uid_validity bigint NOT NULL,
+    uid bigint NOT NULL,
+    moved_at timestamptz NOT NULL,
+    PRIMARY KEY (organization_id, mailbox)
+);
+"""
+TABLES = ("credit_allocations", "purchase_orders", "purchase_order_lines", "receipts", "mailbox_positions")
 
 
 def upgrade() -> None:
     driver = op.get_bind().connection.driver_connection
-    for part in (PAYEES, INVOICES, CREDITS, PURCHASES):
+    for part in (PAYEES, INVOICES, CREDITS, PURCHASES, MAILBOX):
         driver.execute(part)
     for table in TABLES:
         driver.execute(
