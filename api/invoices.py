@@ -14,9 +14,10 @@ from starlette.responses import Response
 from api.auth import Provided, SignedIn, access_of, requires, services_of
 from api.upload import REQUEST_BODY, claim_of, upload_of
 from api.views import Amount, Before, Instant, Most, Page, amount_of, page_of
-from treasurer.invoices.model import Invoice, InvoiceState
+from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.organization import Permission, Principal
+from treasurer.purchases.model import MatchState
 
 router = APIRouter(prefix="/api/v1/invoices", tags=["invoices"])
 Submitter = Annotated[Principal, Depends(requires(Permission.INVOICES_SUBMIT))]
@@ -49,6 +50,7 @@ class InvoiceView(BaseModel):
     """Amounts are null until the document is read."""
 
     id: UUID
+    kind: InvoiceKind
     state: InvoiceState
     channel: str
     document_sha256: str
@@ -63,6 +65,7 @@ class InvoiceView(BaseModel):
     due_date: date | None
     payable_amount: Amount | None
     open_amount: Amount | None
+    purchase_state: MatchState | None
 
 
 class ReadInvoiceView(InvoiceView):
@@ -184,6 +187,7 @@ def _fields(invoice: Invoice) -> dict[str, Any]:
 
     return {
         "id": invoice.id,
+        "kind": invoice.kind,
         "state": invoice.state,
         "channel": invoice.channel,
         "document_sha256": invoice.document_sha256.hex(),
@@ -200,4 +204,5 @@ def _fields(invoice: Invoice) -> dict[str, Any]:
         "due_date": invoice.due_date,
         "payable_amount": amount(invoice.payable_amount_minor),
         "open_amount": amount(invoice.open_amount_minor),
+        "purchase_state": invoice.purchase_state,
     }

@@ -28,7 +28,7 @@ _POLL_S = (0.02, 0.05, 0.1, 0.25)  # the last one repeats
 
 Status = Literal[
     "approved", "paying", "paid", "awaiting_approval", "needs_review", "processing", "denied",
-    "unreadable", "unpacked",
+    "unreadable", "unpacked", "credited",
 ]  # fmt: skip
 
 _OF_PAYMENT: dict[PaymentState, tuple[Status, int]] = {
@@ -50,7 +50,7 @@ _OF_INVOICE: dict[InvoiceState, tuple[Status, int]] = {
     InvoiceState.REJECTED: ("unreadable", 422),
     InvoiceState.UNPACKED: ("unpacked", 202),
     InvoiceState.PAID: ("paid", 200),
-    InvoiceState.CREDITED: ("paid", 200),
+    InvoiceState.CREDITED: ("credited", 200),
 }
 
 

@@ -23,6 +23,7 @@ from treasurer.payments.backtests import BacktestService
 from treasurer.payments.service import PaymentService
 from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
+from treasurer.purchases.service import PurchaseService
 from treasurer.transfers.service import TransferService
 
 
@@ -73,6 +74,7 @@ class Services:
     invoices: InvoiceService
     payees: PayeeService
     payee_changes: PayeeChanges
+    purchases: PurchaseService
     payments: PaymentService
     transfers: TransferService
     approvals: ApprovalService

@@ -45,11 +45,13 @@ from treasurer.payees.service import PayeeService
 from treasurer.payments.backtests import BacktestService
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.payments.rail import Rail, RailToken
+from treasurer.payments.recomputing import Recomputing
 from treasurer.payments.service import PaymentService
 from treasurer.payments.verification import DecisionVerification
 from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar, PriceFeed
+from treasurer.purchases.service import PurchaseService
 from treasurer.reports.service import ReportService
 from treasurer.secrets import database_urls, token_key, totp_key
 from treasurer.settings import Settings
@@ -94,6 +96,7 @@ class Core:
     payees: PayeeService
     sanctions: SanctionsService
     payee_changes: PayeeChanges
+    purchases: PurchaseService
     policies: PolicyService
     policy_life: PolicyLife
     backtests: BacktestService
@@ -107,6 +110,7 @@ class Core:
     codes: TotpCodes
     payments: PaymentService
     transfers: TransferService
+    recomputing: Recomputing
     cash: CashService
     reports: ReportService
     audit: AuditService
@@ -180,6 +184,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
         sanctions=SanctionsService(database=database, clock=clock, new_id=new_id),
         payee_changes=PayeeChanges(database=database, clock=clock, new_id=new_id),
+        purchases=PurchaseService(database=database, clock=clock, new_id=new_id),
         policies=policies,
         policy_life=life,
         backtests=BacktestService(database=database, life=life, clock=clock),
@@ -209,9 +214,25 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             new_id=new_id,
         ),
         transfers=TransferService(database=database, clock=clock, new_id=new_id),
+        recomputing=Recomputing(database=database, jobs=jobs, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
+    )
+
+
+def _identity(
+    settings: Settings, database: Database, counters: WindowCounters, clock: Clock, new_id: NewId
+) -> IdentityService:
+    return IdentityService(
+        database=database,
+        signer=TokenSigner(
+            token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+        ),
+        passwords=Passwords(),
+        throttle=SignInThrottle(counters),
+        clock=clock,
+        new_id=new_id,
     )
 
 

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     signer_socket: Path | None = None
     smtp_url: SecretStr | None = None
     mail_from: str = "Autonomous Treasurer <treasurer@localhost>"
+    imap_url: SecretStr | None = None
+    imap_user: str | None = None
+    """E-mail address of the user who submits what comes by mail: a service user, nobody who votes."""
+    imap_poll_s: int = Field(default=30, ge=1)
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
     openai_model: str = "gpt-5-mini"

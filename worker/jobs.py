@@ -11,11 +11,12 @@ from procrastinate import App, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
 from treasurer.approvals.deadlines import ESCALATE_JOB, REMIND_JOB
+from treasurer.invoices.service import RECOMPUTE_JOB
 from treasurer.kernel.ids import ApprovalRequestId, InvoiceId, OrganizationId
 from treasurer.notifications.model import NotificationId
 from treasurer.notifications.service import SEND_JOB
 
-ReadInvoice = Callable[[OrganizationId, InvoiceId], Awaitable[object]]
+OnInvoice = Callable[[OrganizationId, InvoiceId], Awaitable[object]]
 AboutRequest = Callable[[OrganizationId, ApprovalRequestId], Awaitable[object]]
 SendNotification = Callable[[OrganizationId, NotificationId], Awaitable[object]]
 STALLED_AFTER_S = 30
@@ -27,7 +28,8 @@ log = structlog.get_logger("worker.jobs")
 def register(
     app: App,
     *,
-    read_invoice: ReadInvoice,
+    read_invoice: OnInvoice,
+    recompute_payment: OnInvoice,
     send_notification: SendNotification,
     remind: AboutRequest,
     escalate: AboutRequest,
@@ -46,6 +48,10 @@ def register(
     @app.task(name=ESCALATE_JOB, retry=retry)
     async def _escalate(organization_id: str, request_id: str) -> None:
         await escalate(OrganizationId(UUID(organization_id)), ApprovalRequestId(UUID(request_id)))
+
+    @app.task(name=RECOMPUTE_JOB, retry=retry)
+    async def _recompute_payment(organization_id: str, invoice_id: str) -> None:
+        await recompute_payment(OrganizationId(UUID(organization_id)), InvoiceId(UUID(invoice_id)))
 
     @app.task(name=SEND_JOB, retry=retry)
     async def _send_notifications(organization_id: str, notification_ids: list[str]) -> None:

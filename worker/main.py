@@ -31,6 +31,7 @@ from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
+from worker.mailbox import MailboxRound
 from worker.sealer import seal_all
 
 log = structlog.get_logger("worker")
@@ -46,9 +47,11 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     notifications = open_notifications(core)
     documents = DocumentReaders(limits=Limits(), workers=2, ocr=Tesseract.find())
     intake = IntakeRunner(core, documents)
+    mailbox = MailboxRound(core)
     register(
         core.queue_app,
         read_invoice=intake.read_invoice,
+        recompute_payment=core.recomputing.recompute,
         send_notification=notifications.deliver,
         remind=core.deadlines.remind,
         escalate=core.deadlines.escalate,
@@ -87,6 +90,8 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                         stop,
                     )
                 )
+                if settings.imap_url is not None:
+                    group.create_task(_every(settings.imap_poll_s, stop, "mailbox", mailbox.look))
                 group.create_task(_jobs(core, stop))
     finally:
         documents.close()

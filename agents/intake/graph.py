@@ -23,7 +23,7 @@ IntakeGraph = CompiledStateGraph[IntakeState, IntakeRun, IntakeState, IntakeStat
 _OUTCOMES = {
     InvoiceState.PROPOSED: IntakeOutcome.PROPOSED,
     InvoiceState.PAID: IntakeOutcome.PROPOSED,
-    InvoiceState.CREDITED: IntakeOutcome.PROPOSED,
+    InvoiceState.CREDITED: IntakeOutcome.CREDITED,
     InvoiceState.DUPLICATE: IntakeOutcome.DUPLICATE,
     InvoiceState.REJECTED: IntakeOutcome.REJECTED,
     InvoiceState.UNPACKED: IntakeOutcome.UNPACKED,

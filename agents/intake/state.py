@@ -21,6 +21,7 @@ class IntakeOutcome(StrEnum):
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
     UNPACKED = "unpacked"
+    CREDITED = "credited"
 
 
 @dataclass(frozen=True, slots=True)

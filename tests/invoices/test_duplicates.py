@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -94,3 +95,34 @@ def test_what_was_turned_away_is_not_repeated(state: InvoiceState) -> None:
 
 def test_an_invoice_does_not_repeat_itself() -> None:
     assert kinds(PAID, PAID) == []
+
+
+TWIN = replace(
+    invoice("HF-2101"),
+    issue_date=date(2026, 11, 2),
+    lines_digest=b"\1" * 32,
+    text_digest=b"\2" * 32,
+)
+
+
+@pytest.mark.parametrize(
+    ("whole", "day", "text_digest", "expected"),
+    [
+        (4150, date(2026, 11, 9), None, NEAR),
+        (4190, date(2026, 10, 26), None, NEAR),
+        (4150, None, None, NEAR),
+        (4150, date(2026, 11, 10), None, []),
+        (4192, date(2026, 11, 2), None, []),
+        (9, date(2026, 12, 24), b"\2" * 32, NEAR),
+    ],
+)
+def test_the_same_lines_or_text_under_another_number_are_near(
+    whole: int, day: date | None, text_digest: bytes | None, expected: list[tuple[str, str]]
+) -> None:
+    other = replace(
+        invoice("QX-77", whole),
+        issue_date=day,
+        lines_digest=b"\1" * 32,
+        text_digest=text_digest,
+    )
+    assert kinds(other, TWIN) == expected

@@ -48,6 +48,7 @@ from treasurer.payments.wallets import Wallet
 from treasurer.policies.life import PolicyLife
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import DeclaredPar
+from treasurer.purchases.service import PurchaseService
 from treasurer.transfers.service import TransferService
 
 HOST = "treasurer.test"
@@ -181,6 +182,7 @@ def services_for(
         invoices=invoice_service(database, clock),
         payees=payee_service(database, clock),
         payee_changes=PayeeChanges(database=database, clock=clock, new_id=uuid7),
+        purchases=PurchaseService(database=database, clock=clock, new_id=uuid7),
         payments=PaymentService(
             database=database,
             rail=RAIL,

@@ -20,6 +20,7 @@ async def look_at_services(given: Settings, found: Settings) -> list[Finding]:
         *await _database(given, found),
         *await _redis(given, found),
         *await _mail(found),
+        *await _mailbox(found),
         *await _model(found),
     ]
 
@@ -80,6 +81,30 @@ async def _mail(found: Settings) -> Sequence[Finding]:
         return [good("mail", f"given by SMTP_URL, {server.host}:{server.port} answers")]
 
     return await looked_at("mail", "given by SMTP_URL", look)
+
+
+async def _mailbox(found: Settings) -> Sequence[Finding]:
+    if found.imap_url is None:
+        return [note("mailbox", "no IMAP_URL: invoices come by API and upload")]
+    if found.imap_user is None:
+        return [bad("mailbox", "IMAP_URL needs IMAP_USER: the user who submits its mails")]
+    url = found.imap_url.get_secret_value()
+
+    async def look() -> Sequence[Finding]:
+        import asyncio
+
+        from treasurer.mailbox.imap import open_mailbox, parse_imap_url
+
+        server = parse_imap_url(url)
+
+        def sign_in() -> None:
+            with open_mailbox(server):
+                pass
+
+        await asyncio.to_thread(sign_in)
+        return [good("mailbox", f"given by IMAP_URL, {server.name} opens")]
+
+    return await looked_at("mailbox", "given by IMAP_URL", look)
 
 
 async def _model(found: Settings) -> Sequence[Finding]:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("treasurer.cli.read", "Read documents without database or server."),
     "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
     "transfers": ("treasurer.cli.transfers", "Show transfers; resolve what is quarantined."),
+    "trace": ("treasurer.cli.trace", "Walk from a transaction back to the document's bytes."),
     "audit": ("treasurer.cli.audit", "Verify the audit chain."),
 }
 

@@ -49,6 +49,7 @@ def _services(core: Core) -> Services:
         invoices=core.invoices,
         payees=core.payees,
         payee_changes=core.payee_changes,
+        purchases=core.purchases,
         payments=core.payments,
         transfers=core.transfers,
         approvals=core.approvals,

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from treasurer.documents.reading import Finding, Outcome, Reading, Severity
-from treasurer.invoices.duplicates import EXACT, Duplicate
+from treasurer.invoices.duplicates import EXACT, Comparable, Duplicate
 from treasurer.invoices.matching import Match
-from treasurer.invoices.model import InvoiceFinding, InvoiceState
+from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
+from treasurer.invoices.ordering import order_findings
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.ids import InvoiceId
+from treasurer.purchases.model import OrderMatch
 
 HOLDING_NOTES = frozenset(
     {
@@ -23,15 +25,21 @@ HOLDING_NOTES = frozenset(
 )  # fmt: skip
 """A sound reading may still say that paying it would be wrong; a person looks at those."""
 
+CREDIT_NOTE = "CREDIT_NOTE"
+
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The state to move to (`reading` means ready to be proposed), its findings, payee and terms."""
+    """The state to move to, with findings, payee and terms, and by what later duplicates are told.
+    `reading` means ready to be proposed, `credited` a credit note that may be used.
+    """
 
     state: InvoiceState
     findings: tuple[InvoiceFinding, ...]
     match: Match
     terms: Terms
+    comparable: Comparable
+    order: OrderMatch | None = None
 
 
 def assess(
@@ -39,7 +47,9 @@ def assess(
     terms: Terms,
     term_findings: Sequence[InvoiceFinding],
     match: Match,
+    comparable: Comparable,
     duplicates: Sequence[Duplicate],
+    order: OrderMatch | None = None,
 ) -> Assessment:
     """Combine what was found. The gravest wins: rejected, duplicate, needs_review, then ready.
 
@@ -47,13 +57,17 @@ def assess(
     """
     if reading.parts and reading.outcome is not Outcome.REJECTED:
         noted = tuple(map(_from_reading, reading.findings))
-        return Assessment(InvoiceState.UNPACKED, noted, Match(None, ()), terms)
+        return Assessment(InvoiceState.UNPACKED, noted, Match(None, ()), terms, comparable)
     findings = [
         *map(_from_reading, reading.findings),
         *term_findings,
         *match.findings,
         *(duplicate.finding() for duplicate in duplicates),
+        *(order_findings(order) if order else []),
     ]
+    credits = comparable.kind is InvoiceKind.CREDIT_NOTE
+    if credits:
+        findings = [_noted(finding) for finding in findings]
     findings = list(dict.fromkeys(findings))
     severities = {finding.severity for finding in findings}
     if reading.outcome is Outcome.REJECTED or Severity.REJECT in severities:
@@ -61,14 +75,21 @@ def assess(
     elif any(finding.code in EXACT for finding in findings):
         state = InvoiceState.DUPLICATE
     elif (
-        reading.outcome is Outcome.REVIEW
+        (reading.outcome is Outcome.REVIEW and not credits)
         or Severity.REVIEW in severities
         or not _complete(terms, match)
     ):
         state = InvoiceState.NEEDS_REVIEW
     else:
-        state = InvoiceState.READING
-    return Assessment(state, tuple(findings), match, terms)
+        state = InvoiceState.CREDITED if credits else InvoiceState.READING
+    return Assessment(state, tuple(findings), match, terms, comparable, order)
+
+
+def kind_of(reading: Reading) -> InvoiceKind:
+    """A credit note by the reader's word or by the finding of the checks: what either says holds."""
+    said = reading.fields.get("document_kind") == "credit_note"
+    found = any(finding.code == CREDIT_NOTE for finding in reading.findings)
+    return InvoiceKind.CREDIT_NOTE if said or found else InvoiceKind.INVOICE
 
 
 def proposal_digest(invoice_id: InvoiceId, reading: Reading, assessment: Assessment) -> str:
@@ -96,6 +117,11 @@ def _from_reading(finding: Finding) -> InvoiceFinding:
     if own.code in HOLDING_NOTES and own.severity is Severity.NOTE:
         return replace(own, severity=Severity.REVIEW)
     return own
+
+
+def _noted(finding: InvoiceFinding) -> InvoiceFinding:
+    """That it is a credit note holds nothing up: it is dealt with as one."""
+    return replace(finding, severity=Severity.NOTE) if finding.code == CREDIT_NOTE else finding
 
 
 def _complete(terms: Terms, match: Match) -> bool:

@@ -1,7 +1,8 @@
 """Owns what makes two invoices of a payee one. Pure; must never decide on a supplier's good faith.
 
-Exact: the same canonical number, or the same bytes. Near: a number that looks alike, or a variant of
-one with an amount within one percent. Exact ones end as duplicates, near ones wait for a person.
+Exact: the same canonical number, or the same bytes. Near: a number that looks alike, a variant of one
+with an amount within one percent, or under another number the same lines within a week and a percent, or
+the same text. Exact ones end as duplicates, near ones wait for a person.
 
 An invoice that was set aside for a person is never paid itself, so it stands in nobody's way: once what
 was wrong is put right, the same document or a clean copy of it is submitted again and judged by itself.
@@ -9,10 +10,11 @@ was wrong is put right, the same document or a clean copy of it is submitted aga
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 
 from treasurer.documents.reading import Severity
-from treasurer.invoices.model import InvoiceFinding, InvoiceState
+from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
 from treasurer.invoices.numbers import is_variant, looks_equal, number_key
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.money import Asset
@@ -23,6 +25,7 @@ NEAR_DUPLICATE_INVOICE = "NEAR_DUPLICATE_INVOICE"
 DOCUMENT_SEEN_BEFORE = "DOCUMENT_SEEN_BEFORE"
 NUMBER_SEEN_BEFORE = "NUMBER_SEEN_BEFORE"
 EXACT = frozenset({DUPLICATE_INVOICE, DUPLICATE_DOCUMENT})
+NEAR_DAYS = timedelta(days=7)
 
 
 class DuplicateKind(StrEnum):
@@ -34,7 +37,7 @@ class DuplicateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """Of an invoice, what duplicates are told by. The number belongs to one payee."""
+    """Of an invoice, what duplicates are told by. The number belongs to one payee and kind."""
 
     id: InvoiceId
     state: InvoiceState
@@ -42,6 +45,10 @@ class Comparable:
     invoice_number: str | None
     currency: Asset | None
     payable_amount_minor: int | None
+    issue_date: date | None = None
+    lines_digest: bytes | None = None
+    text_digest: bytes | None = None
+    kind: InvoiceKind = InvoiceKind.INVOICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def _compare(invoice: Comparable, other: Comparable) -> Duplicate | None:
         return Duplicate(other.id, kind, code, "the very same document was submitted before")
     number, known = invoice.invoice_number, other.invoice_number
     if number is None or known is None:
-        return None
+        return _same_content(invoice, other)
     if number_key(number) == number_key(known):
         if in_review and _is_copy(invoice, other):
             reason = f"an earlier document of the number {known} was set aside"
@@ -96,6 +103,16 @@ def _compare(invoice: Comparable, other: Comparable) -> Duplicate | None:
         return _near(other, f"the number only looks like {known}, which is here already")
     if is_variant(number, known) and _amounts_agree(invoice, other):
         return _near(other, f"the number is a variant of {known}, with the same amount")
+    return _same_content(invoice, other)
+
+
+def _same_content(invoice: Comparable, other: Comparable) -> Duplicate | None:
+    known = other.invoice_number or "without a number"
+    if invoice.text_digest is not None and invoice.text_digest == other.text_digest:
+        return _near(other, f"invoice {known} has the very same text")
+    same_lines = invoice.lines_digest is not None and invoice.lines_digest == other.lines_digest
+    if same_lines and _dates_agree(invoice, other) and _amounts_agree(invoice, other):
+        return _near(other, f"invoice {known} of that week has the same lines and amount")
     return None
 
 
@@ -113,6 +130,13 @@ def _amounts_agree(left: Comparable, right: Comparable) -> bool:
     """Within one percent of the larger."""
     amounts = _amounts(left, right)
     return amounts is not None and abs(amounts[0] - amounts[1]) * 100 <= max(amounts)
+
+
+def _dates_agree(left: Comparable, right: Comparable) -> bool:
+    """Within a week; a date that was not read agrees with every date."""
+    if left.issue_date is None or right.issue_date is None:
+        return True
+    return abs(left.issue_date - right.issue_date) <= NEAR_DAYS
 
 
 def _amounts(left: Comparable, right: Comparable) -> tuple[int, int] | None:

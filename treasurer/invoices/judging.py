@@ -7,10 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.documents.reading import Reading
 from treasurer.invoices import store
-from treasurer.invoices.assessment import Assessment, assess
+from treasurer.invoices.assessment import Assessment, assess, kind_of
+from treasurer.invoices.claim import claim_of
+from treasurer.invoices.content import lines_digest, text_digest
 from treasurer.invoices.duplicates import Comparable, find_duplicates
-from treasurer.invoices.matching import Match, claim_of, match
-from treasurer.invoices.model import Invoice
+from treasurer.invoices.matching import Match, match
+from treasurer.invoices.model import Invoice, InvoiceKind
+from treasurer.invoices.ordering import match_purchase
 from treasurer.invoices.terms import terms_of
 from treasurer.kernel.ids import OrganizationId
 from treasurer.payees import store as payees
@@ -24,7 +27,7 @@ async def judge(
     *,
     lock: bool,
 ) -> Assessment:
-    """Match the payee, look for duplicates, assess. With `lock` the payee's row is held until the
+    """Match payee and order, look for duplicates, assess. With `lock` the payee's row is held until the
     commit: whoever reads another invoice of that payee waits, and then sees this one.
     """
     terms, term_findings = terms_of(reading.fields)
@@ -39,10 +42,21 @@ async def judge(
         invoice_number=terms.invoice_number,
         currency=terms.currency,
         payable_amount_minor=terms.payable_amount_minor,
+        issue_date=terms.issue_date,
+        lines_digest=lines_digest(reading.fields),
+        text_digest=text_digest(
+            reading.printed, terms.invoice_number, dated=terms.issue_date is not None
+        ),
+        kind=kind_of(reading),
     )
     others = await store.others(connection, organization_id, comparable, payee_id)
     duplicates = find_duplicates(comparable, others)
-    return assess(reading, terms, term_findings, matched, duplicates)
+    order = None
+    if comparable.kind is InvoiceKind.INVOICE and not reading.parts:
+        order = await match_purchase(
+            connection, organization_id, invoice.id, reading, terms, payee_id, lock=lock
+        )
+    return assess(reading, terms, term_findings, matched, comparable, duplicates, order)
 
 
 async def match_payee(
@@ -57,5 +71,7 @@ async def match_payee(
         vat_id=claim.vat_id,
         ibans=claim.ibans,
         addresses=claim.addresses,
+        code=claim.payee_code,
+        domain=claim.domain,
     )
     return match(claim, candidates)

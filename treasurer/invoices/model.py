@@ -1,7 +1,8 @@
 """Owns what an invoice is and how its state may move. Pure; must never hold an amount as a fraction.
 
-received → reading → needs_review | duplicate | rejected | unpacked | proposed → paid | credited, and
-proposed → needs_review. An invoice that was read and stays in `reading` is the only one that may be
+received → reading → needs_review | duplicate | rejected | unpacked | proposed | credited, and proposed →
+paid | needs_review | reading. A credit note that may be used is `credited`, and so is an invoice that
+credit notes closed. An invoice that was read and stays in `reading` is the only one that may be
 proposed. Who was asked to look and has put things right submits the document again, as a new invoice.
 """
 
@@ -14,6 +15,7 @@ from treasurer.documents.reading import Severity
 from treasurer.kernel.errors import InvariantViolated, NotFound
 from treasurer.kernel.ids import InvoiceId, PayeeId, UserId
 from treasurer.kernel.money import Asset
+from treasurer.purchases.model import MatchState
 
 
 class InvoiceState(StrEnum):
@@ -28,17 +30,26 @@ class InvoiceState(StrEnum):
     CREDITED = "credited"
 
 
+class InvoiceKind(StrEnum):
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+    """Reduces what is owed; never paid, never proposed."""
+
+
 _S = InvoiceState
 LEGAL: Mapping[InvoiceState, frozenset[InvoiceState]] = {
     _S.RECEIVED: frozenset({_S.READING}),
-    _S.READING: frozenset({_S.NEEDS_REVIEW, _S.DUPLICATE, _S.REJECTED, _S.UNPACKED, _S.PROPOSED}),
+    _S.READING: frozenset(
+        {_S.NEEDS_REVIEW, _S.DUPLICATE, _S.REJECTED, _S.UNPACKED, _S.PROPOSED, _S.CREDITED}
+    ),
     _S.NEEDS_REVIEW: frozenset(),
     _S.DUPLICATE: frozenset(),
     _S.REJECTED: frozenset(),
     # A mail or a batch: its documents were received as invoices of their own.
     _S.UNPACKED: frozenset(),
     # Its payment was denied or ran out: people look at it, and its number is free again.
-    _S.PROPOSED: frozenset({_S.PAID, _S.CREDITED, _S.NEEDS_REVIEW}),
+    # Or a credit note came: it is proposed anew over what is left.
+    _S.PROPOSED: frozenset({_S.PAID, _S.NEEDS_REVIEW, _S.READING}),
     _S.PAID: frozenset(),
     _S.CREDITED: frozenset(),
 }
@@ -97,6 +108,8 @@ class Invoice:
     currency: Asset | None = None
     payable_amount_minor: int | None = None
     open_amount_minor: int | None = None
+    kind: InvoiceKind = InvoiceKind.INVOICE
+    purchase_state: MatchState | None = None
 
 
 @dataclass(frozen=True, slots=True)

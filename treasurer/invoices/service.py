@@ -16,7 +16,7 @@ from treasurer.db.jobs import JobQueue
 from treasurer.documents.limits import Limits
 from treasurer.documents.reading import Reading
 from treasurer.identity import idempotency as keys
-from treasurer.invoices import store
+from treasurer.invoices import credits, store
 from treasurer.invoices.assessment import Assessment, proposal_digest
 from treasurer.invoices.duplicates import EXACT
 from treasurer.invoices.joining import Bounds, Joiner
@@ -42,6 +42,9 @@ from treasurer.notifications.model import NotificationKind
 from treasurer.notifications.service import Outbox
 
 PAGE_MOST = 200
+
+RECOMPUTE_JOB = "recompute_payment"
+"""What a credit note to a proposed invoice defers; payments do it."""
 
 _NEWS: Mapping[InvoiceState, NotificationKind] = {
     InvoiceState.NEEDS_REVIEW: NotificationKind.INVOICE_NEEDS_REVIEW,
@@ -71,6 +74,7 @@ class InvoiceService:
             nobodys_fault=is_unreachable,
         )
         self._outbox = outbox
+        self._jobs = jobs
         self._clock = clock
         self._new_id = new_id
         self._limits = limits
@@ -188,6 +192,7 @@ class InvoiceService:
                 require_legal(invoice.state, InvoiceState.READING)
             if assessment.state is not InvoiceState.READING:
                 require_legal(InvoiceState.READING, assessment.state)
+            await credits.release(connection, organization_id, [invoice_id])
             await store.record(
                 connection, organization_id, invoice_id, reading, assessment, read_by=read_by
             )
@@ -200,6 +205,7 @@ class InvoiceService:
             await self._record(connection, principal, invoice_id, "invoice.read", payload)
             if assessment.state is InvoiceState.UNPACKED:
                 await self._unpack(connection, organization_id, invoice, reading)
+            await self._credit(connection, principal, invoice_id, assessment.state)
             await self._announce(connection, principal, invoice_id, assessment.state)
             return _required(await store.get(connection, organization_id, invoice_id))
 
@@ -217,11 +223,46 @@ class InvoiceService:
             if invoice.state is not InvoiceState.READING:
                 return invoice
             require_legal(invoice.state, state)
+            await credits.release(connection, organization_id, [invoice_id])
             await store.set_aside(connection, organization_id, invoice_id, state, finding)
             payload: dict[str, Canonical] = {"state": state.value, "findings": [finding.code]}
             await self._record(connection, principal, invoice_id, "invoice.set_aside", payload)
             await self._announce(connection, principal, invoice_id, state)
             return _required(await store.get(connection, organization_id, invoice_id))
+
+    async def _credit(
+        self,
+        connection: AsyncConnection,
+        principal: Principal,
+        invoice_id: InvoiceId,
+        state: InvoiceState,
+    ) -> None:
+        """Let credit notes reduce a ready invoice. A credit note that names a live invoice reduces it
+        now, or has its payment withdrawn, by a job, and proposed anew over what is left.
+        """
+        organization_id = principal.organization_id
+        if state is InvoiceState.CREDITED:
+            target = await credits.named(connection, organization_id, invoice_id)
+            if target is None:
+                return
+            invoice_id, state = target
+            if state is InvoiceState.PROPOSED:
+                await self._jobs.defer(
+                    connection,
+                    RECOMPUTE_JOB,
+                    organization_id=str(organization_id),
+                    invoice_id=str(invoice_id),
+                )
+        if state is not InvoiceState.READING:
+            return
+        invoice = _required(await store.get(connection, organization_id, invoice_id))
+        credited = await credits.apply(connection, organization_id, invoice, self._clock())
+        if credited.notes:
+            payload: dict[str, Canonical] = {
+                "amount_minor": str(credited.amount_minor),
+                "credit_notes": credited.notes,
+            }
+            await self._record(connection, principal, invoice_id, "invoice.credited", payload)
 
     async def _unpack(
         self,

@@ -14,15 +14,23 @@ from treasurer.db.pipeline import Answers
 from treasurer.documents.reading import Reading, Severity
 from treasurer.invoices.assessment import Assessment
 from treasurer.invoices.duplicates import Comparable
-from treasurer.invoices.model import Invoice, InvoiceDocument, InvoiceFinding, InvoiceState
+from treasurer.invoices.model import (
+    Invoice,
+    InvoiceDocument,
+    InvoiceFinding,
+    InvoiceKind,
+    InvoiceState,
+)
 from treasurer.invoices.numbers import number_key, number_skeleton
 from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId, UserId
 from treasurer.kernel.money import Asset
+from treasurer.purchases.model import MatchState
 
 _COLUMNS = """i.id, i.state, i.channel, i.document_sha256, d.media_type, d.filename, i.submitted_by,
     i.received_at, i.findings, i.payee_id, y.code AS payee_code, y.name AS payee_name,
     i.invoice_number, i.issue_date, i.due_date, i.currency, i.currency_decimals,
-    i.payable_amount_minor, i.open_amount_minor"""
+    i.payable_amount_minor, i.open_amount_minor, i.kind,
+    i.purchase_state"""
 _JOINS = """FROM invoices i
     JOIN documents d ON d.organization_id = i.organization_id AND d.sha256 = i.document_sha256
     LEFT JOIN payees y ON y.organization_id = i.organization_id AND y.id = i.payee_id"""
@@ -87,23 +95,26 @@ _DOCUMENT = text("""
 _READING = text("""
     SELECT reading FROM invoices WHERE organization_id = :organization_id AND id = :id
 """)
-# Invoices of the same payee whose number has this skeleton, extends it or is its beginning, and
-# those of the same bytes. A row without a payee has not been read yet and was not first.
-_OTHERS = text("""
-    SELECT id, state, document_sha256, invoice_number, currency, currency_decimals,
-           payable_amount_minor
-    FROM invoices
-    WHERE organization_id = :organization_id AND id <> :id AND payee_id = CAST(:payee_id AS uuid)
-      AND (invoice_number_skeleton = ANY(:beginnings)
-           OR invoice_number_skeleton LIKE :extensions)
-      AND state NOT IN ('rejected', 'duplicate')
-    UNION
-    SELECT id, state, document_sha256, invoice_number, currency, currency_decimals,
-           payable_amount_minor
-    FROM invoices
-    WHERE organization_id = :organization_id AND id <> :id AND document_sha256 = :sha256
-      AND state NOT IN ('received', 'rejected', 'duplicate')
-    ORDER BY id LIMIT 50
+# Invoices of the same payee whose number has this skeleton, extends it or is its beginning, and those
+# of the same lines, text or bytes. Each branch is a bounded lookup by key: LIKE would not be, because
+# row-level security keeps an index from it, and an order by id would
+# tempt the planner to walk all rows by id. A row without a payee was not read and was not first.
+_COMPARED = """id, state, document_sha256, invoice_number, currency, currency_decimals,
+    payable_amount_minor, issue_date, lines_digest, text_digest"""
+_EARLIER = f"""SELECT {_COMPARED} FROM invoices
+    WHERE organization_id = :organization_id AND id <> :id AND kind = :kind
+      AND state NOT IN ('rejected', 'duplicate')"""
+OTHERS = text(f"""
+    ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
+        AND invoice_number_skeleton = ANY(:beginnings) LIMIT 50)
+    UNION ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
+        AND invoice_number_skeleton ~>~ :skeleton AND invoice_number_skeleton ~<~ :beyond
+        AND length(invoice_number_skeleton) <= :longest LIMIT 50)
+    UNION ({_EARLIER} AND payee_id = CAST(:payee_id AS uuid)
+        AND lines_digest = :lines_digest LIMIT 20)
+    UNION ({_EARLIER} AND text_digest = :text_digest LIMIT 20)
+    UNION ({_EARLIER} AND document_sha256 = :sha256 AND state <> 'received' LIMIT 20)
+    ORDER BY id
 """)
 _RECORD = text("""
     UPDATE invoices
@@ -111,7 +122,9 @@ _RECORD = text("""
         payee_id = :payee_id, invoice_number = :number, invoice_number_key = :key,
         invoice_number_skeleton = :skeleton, issue_date = :issue_date, due_date = :due_date,
         currency = :currency, currency_decimals = :decimals, payable_amount_minor = :amount,
-        open_amount_minor = :amount
+        open_amount_minor = :amount, lines_digest = :lines_digest, text_digest = :text_digest,
+        kind = :kind, preceding_number_key = :preceding_key, purchase_state = :purchase_state,
+        purchase_order_id = :order_id, order_net_minor = :order_net
     WHERE organization_id = :organization_id AND id = :id
 """)
 _SET_ASIDE = text("""
@@ -229,27 +242,35 @@ async def reading(
     return found
 
 
+def others_parameters(
+    organization_id: OrganizationId, invoice: Comparable, payee_id: PayeeId | None
+) -> dict[str, Any]:
+    """The keys under which `OTHERS` looks."""
+    skeleton = number_skeleton(invoice.invoice_number or "")
+    shortest = max(1, len(skeleton) - _BEGINNING)
+    return {
+        "organization_id": organization_id,
+        "id": invoice.id,
+        "payee_id": payee_id,
+        "sha256": invoice.document_sha256,
+        "beginnings": [skeleton[:end] for end in range(shortest, len(skeleton) + 1)],
+        "skeleton": skeleton,
+        "beyond": f"{skeleton}\U0010ffff" if skeleton else "",
+        "longest": len(skeleton) + _BEGINNING,
+        "lines_digest": invoice.lines_digest,
+        "text_digest": invoice.text_digest,
+        "kind": invoice.kind.value,
+    }
+
+
 async def others(
     connection: AsyncConnection,
     organization_id: OrganizationId,
     invoice: Comparable,
     payee_id: PayeeId | None,
 ) -> list[Comparable]:
-    """Read invoices that `invoice` may repeat: of its payee by number, or of the same bytes."""
-    skeleton = number_skeleton(invoice.invoice_number or "")
-    shortest = max(1, len(skeleton) - _BEGINNING)
-    rows = await connection.execute(
-        _OTHERS,
-        {
-            "organization_id": organization_id,
-            "id": invoice.id,
-            "payee_id": payee_id,
-            "sha256": invoice.document_sha256,
-            "beginnings": [skeleton[:end] for end in range(shortest, len(skeleton) + 1)],
-            # A skeleton has letters and digits only, so nothing in it is a pattern.
-            "extensions": f"{skeleton}%" if skeleton else "",
-        },
-    )
+    """Read invoices that `invoice` may repeat: of its payee by number or lines, or by text or bytes."""
+    rows = await connection.execute(OTHERS, others_parameters(organization_id, invoice, payee_id))
     return [
         Comparable(
             id=InvoiceId(row["id"]),
@@ -258,6 +279,9 @@ async def others(
             invoice_number=row["invoice_number"],
             currency=_asset(row),
             payable_amount_minor=_integer(row["payable_amount_minor"]),
+            issue_date=row["issue_date"],
+            lines_digest=_bytes(row["lines_digest"]),
+            text_digest=_bytes(row["text_digest"]),
         )
         for row in rows.mappings()
     ]
@@ -274,7 +298,7 @@ async def record(
 ) -> None:
     """Write what was read, and by whom. The caller holds the row's lock and has checked the transition."""
     terms, payee = assessment.terms, assessment.match.payee
-    number = terms.invoice_number
+    number, order = terms.invoice_number, assessment.order
     await connection.execute(
         _RECORD,
         {
@@ -292,6 +316,13 @@ async def record(
             "currency": terms.currency.symbol if terms.currency else None,
             "decimals": terms.currency.decimals if terms.currency else None,
             "amount": terms.payable_amount_minor,
+            "lines_digest": assessment.comparable.lines_digest,
+            "text_digest": assessment.comparable.text_digest,
+            "kind": assessment.comparable.kind.value,
+            "purchase_state": order.state.value if order else None,
+            "order_id": order.order_id if order else None,
+            "order_net": order.billed_minor if order else None,
+            "preceding_key": number_key(terms.preceding_number or "") or None,
         },
     )
 
@@ -340,6 +371,10 @@ def _asset(row: RowMapping) -> Asset | None:
     return Asset(row["currency"], row["currency_decimals"]) if row["currency"] else None
 
 
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
 def _integer(value: Any) -> int | None:
     return None if value is None else int(value)
 
@@ -364,4 +399,6 @@ def _invoice(row: RowMapping) -> Invoice:
         currency=_asset(row),
         payable_amount_minor=_integer(row["payable_amount_minor"]),
         open_amount_minor=_integer(row["open_amount_minor"]),
+        kind=InvoiceKind(row["kind"]),
+        purchase_state=MatchState(row["purchase_state"]) if row["purchase_state"] else None,
     )

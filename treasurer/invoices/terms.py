@@ -29,6 +29,8 @@ class Terms:
     due_date: date | None
     currency: Asset | None
     payable_amount_minor: int | None
+    preceding_number: str | None = None
+    """BT-25: the invoice that a credit note is about."""
 
 
 def invoice_asset(code: str) -> Asset | None:
@@ -62,6 +64,7 @@ def terms_of(fields: Mapping[str, FieldValue]) -> tuple[Terms, list[InvoiceFindi
         due_date=_date(fields, "due_date"),
         currency=currency,
         payable_amount_minor=_amount(fields, currency, findings),
+        preceding_number=_text(fields, "preceding_invoice"),
     )
     return terms, findings
 

@@ -17,6 +17,8 @@ from treasurer.kernel.ids import PayeeAddressId, PayeeId, UserId
 MAX_CHAIN_ID = 2**53 - 1
 """Larger chain ids exist on no network and do not survive JSON."""
 
+_COMPARED_DIGITS = 4
+
 _CODE = re.compile(r"[0-9A-Z][0-9A-Z._-]{0,31}", re.ASCII)
 _CATEGORY = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@\"<>,;:\\]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z0-9-]{2,63}")
@@ -162,6 +164,11 @@ def chain_address(address: str) -> str:
             "the address's capitals are not its checksum (EIP-55); copy it again from its owner",
         )
     return text.lower()
+
+
+def address_ends(address: str) -> str:
+    """The first and last four digits of a lower-case address: what people compare."""
+    return address[2 : 2 + _COMPARED_DIGITS] + address[-_COMPARED_DIGITS:]
 
 
 def require_chain_id(chain_id: int) -> int:

@@ -14,8 +14,9 @@ from treasurer.payees.model import (
     Payee,
     PayeeAddress,
     PayeeState,
+    address_ends,
 )
-from treasurer.payees.names import name_key, name_skeleton
+from treasurer.payees.names import first_word, name_key, name_skeleton
 
 _PAYEE = """id, code, name, state, vat_id, iban, email, created_at, created_by,
     category, phone, cooling_off_until"""
@@ -74,10 +75,21 @@ _CANDIDATES = text(f"""
         WHERE organization_id = :organization_id AND vat_id = CAST(:vat_id AS text)
         UNION SELECT id FROM payees
         WHERE organization_id = :organization_id AND iban = ANY(:ibans)
+        UNION SELECT id FROM payees
+        WHERE organization_id = :organization_id AND code = CAST(:code AS text)
         UNION SELECT payee_id FROM payee_addresses
         WHERE organization_id = :organization_id AND address = ANY(:addresses)
-          AND state <> 'revoked')
-    ORDER BY id LIMIT 50
+          AND state <> 'revoked'
+        UNION (SELECT payee_id FROM payee_addresses
+        WHERE organization_id = :organization_id AND state = 'verified'
+          AND ends = ANY(:ends) LIMIT 10)
+        UNION (SELECT id FROM payees
+        WHERE organization_id = :organization_id
+          AND mail_domain = CAST(:domain AS text) LIMIT 10)
+        UNION (SELECT id FROM payees
+        WHERE organization_id = :organization_id AND first_word = ANY(:first_words)
+        ORDER BY id LIMIT 20))
+    ORDER BY id LIMIT 100
 """)
 _ADDRESSES_OF = text(f"""
     SELECT {_ADDRESS} FROM payee_addresses
@@ -198,8 +210,12 @@ async def candidates(
     vat_id: str | None,
     ibans: Sequence[str],
     addresses: Sequence[str],
+    code: str | None,
+    domain: str | None,
 ) -> list[Payee]:
-    """Payees that share a name, a name's skeleton, a VAT id, an IBAN or a live address."""
+    """Payees of that code, or that share a name, its skeleton or first word, a VAT id, an IBAN, a mail
+    domain, a live address, or a verified address's ends.
+    """
     rows = await connection.execute(
         _CANDIDATES,
         {
@@ -209,6 +225,10 @@ async def candidates(
             "vat_id": vat_id,
             "ibans": list(ibans),
             "addresses": list(addresses),
+            "ends": [address_ends(address) for address in addresses],
+            "first_words": [first_word(name) for name in names if first_word(name)],
+            "code": code,
+            "domain": domain,
         },
     )
     return await _with_addresses(connection, organization_id, list(rows.mappings()))

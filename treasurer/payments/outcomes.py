@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
+from treasurer.invoices import credits
 from treasurer.kernel.digest import Canonical
 from treasurer.kernel.errors import Conflict, InvariantViolated
 from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId, UserId
@@ -166,6 +167,7 @@ class PaymentOutcomes:
             decision_id=decision_id,
         )
         returned = await store.release_allocations(connection, organization_id, [payment_id])
+        await credits.release(connection, organization_id, returned)
         events = [
             self._event(payment_id, f"payment.{after.value}", {"explanation": explanation}, actor)
         ]

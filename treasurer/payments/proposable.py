@@ -24,6 +24,7 @@ _LOCK = text("""
 _PROPOSED = text("""
     UPDATE invoices SET state = 'proposed'
     WHERE organization_id = :organization_id AND id = :id AND state = 'reading'
+      AND kind = 'invoice'
 """)
 
 

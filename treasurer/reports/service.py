@@ -4,6 +4,7 @@ Each read is one unit of work over one organization.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from treasurer.db.engine import Database
@@ -18,6 +19,7 @@ from treasurer.reports.briefing import (
 )
 from treasurer.reports.letterhead import Letterhead, read_letterhead
 from treasurer.reports.people import Person, names
+from treasurer.reports.provenance import read_provenance
 from treasurer.reports.story import Story, read_story
 from treasurer.reports.trail import ChainState, TrailEvent, chain_state, trail_page
 
@@ -81,6 +83,16 @@ class ReportService:
                 before=before,
                 aggregate_id=aggregate_id,
                 most=max(1, min(most, _MOST_A_PAGE)),
+            )
+
+    async def provenance(
+        self, principal: Principal, chain_id: int, transaction_hash: bytes
+    ) -> dict[str, Any] | None:
+        """From a transaction back to the bytes; None for one that the organization did not sign."""
+        principal.require(Permission.AUDIT_READ)
+        async with self._database.unit(principal.organization_id) as connection:
+            return await read_provenance(
+                connection, principal.organization_id, chain_id, transaction_hash
             )
 
     async def chain(self, principal: Principal) -> ChainState:

@@ -1,0 +1,1 @@
+"""The mailbox that suppliers write to: its mails come in as invoices of the channel `mail`."""

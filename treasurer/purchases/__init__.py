@@ -1,0 +1,1 @@
+"""Purchases: what was ordered and received, against which invoices are held."""
