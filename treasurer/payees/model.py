@@ -76,8 +76,8 @@ class Payee:
     email: str | None
     created_at: datetime
     created_by: UserId
-    category: str | None = None
     addresses: tuple[PayeeAddress, ...] = ()
+    category: str | None = None
     phone: str | None = None
     cooling_off_until: datetime | None = None
 
