@@ -15,6 +15,7 @@ from treasurer.transfers.model import QuarantinedTransfer, Resolution, Resolutio
 
 router = APIRouter(prefix="/api/v1/transfers", tags=["transfers"])
 Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
+Voter = Annotated[Principal, Depends(requires(Permission.APPROVALS_VOTE))]
 
 
 class NewResolution(BaseModel):
@@ -51,7 +52,7 @@ async def quarantined(caller: Reader, services: Provided) -> list[QuarantinedVie
 
 @router.post("/{transfer_id}/resolution", status_code=201)
 async def propose_resolution(
-    transfer_id: UUID, body: NewResolution, caller: Reader, services: Provided
+    transfer_id: UUID, body: NewResolution, caller: Voter, services: Provided
 ) -> ResolutionView:
     """Say what should become of a quarantined transfer; another person has to confirm."""
     return _resolution(
@@ -61,14 +62,14 @@ async def propose_resolution(
 
 @router.post("/{transfer_id}/resolution/confirmation", status_code=202)
 async def confirm_resolution(
-    transfer_id: UUID, caller: Reader, services: Provided
+    transfer_id: UUID, caller: Voter, services: Provided
 ) -> ResolutionView:
     """Agree as the second person. The chain is asked after this answer."""
     return _resolution(await services.transfers.confirm(caller, TransferId(transfer_id)))
 
 
 @router.post("/{transfer_id}/resolution/rejection", status_code=204, response_class=Response)
-async def reject_resolution(transfer_id: UUID, caller: Reader, services: Provided) -> Response:
+async def reject_resolution(transfer_id: UUID, caller: Voter, services: Provided) -> Response:
     """Take the open proposal back, or refuse it."""
     await services.transfers.reject(caller, TransferId(transfer_id))
     return Response(status_code=204)

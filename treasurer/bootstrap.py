@@ -138,16 +138,8 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     policies = PolicyService(database=database, clock=clock, new_id=new_id)
     life = PolicyLife(database=database, policies=policies, clock=clock, new_id=new_id)
     prices = DeclaredPar({token.symbol: token.peg for token in network.tokens}, clock)
-    approvals = ApprovalService(
-        database=database,
-        gate=outcomes,
-        outbox=outbox,
-        jobs=jobs,
-        clock=clock,
-        new_id=new_id,
-    )
-    passwords, throttle = Passwords(), SignInThrottle(counters)
-    codes = TotpCodes(database=database, key=totp_key(settings), clock=clock, new_id=new_id)
+    approvals = _approvals(database, outcomes, outbox, jobs)
+    doors = _doors(settings, database, counters)
     return Core(
         settings=settings,
         network=network,
@@ -163,16 +155,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         outbox=outbox,
         outcomes=outcomes,
         prices=prices,
-        identity=IdentityService(
-            database=database,
-            signer=TokenSigner(
-                token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
-            ),
-            passwords=passwords,
-            throttle=throttle,
-            clock=clock,
-            new_id=new_id,
-        ),
+        identity=doors.identity,
         invoices=InvoiceService(
             database=database,
             jobs=jobs,
@@ -194,15 +177,8 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         approval_settings=ApprovalSettingsService(database=database, clock=clock, new_id=new_id),
         delegations=Delegations(database=database, clock=clock, new_id=new_id),
         deadlines=Deadlines(database=database, outbox=outbox, clock=clock, new_id=new_id),
-        step_up=StepUp(
-            database=database,
-            passwords=passwords,
-            codes=codes,
-            throttle=throttle,
-            clock=clock,
-            new_id=new_id,
-        ),
-        codes=codes,
+        step_up=doors.step_up,
+        codes=doors.codes,
         payments=PaymentService(
             database=database,
             rail=rail,
@@ -221,18 +197,53 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     )
 
 
-def _identity(
-    settings: Settings, database: Database, counters: WindowCounters, clock: Clock, new_id: NewId
-) -> IdentityService:
-    return IdentityService(
-        database=database,
-        signer=TokenSigner(
-            token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """How people get in and prove themselves: one throttle and one hasher behind all of it."""
+
+    identity: IdentityService
+    step_up: StepUp
+    codes: TotpCodes
+
+
+def _doors(settings: Settings, database: Database, counters: WindowCounters) -> _Doors:
+    clock, new_id = utc_now, uuid7
+    passwords, throttle = Passwords(), SignInThrottle(counters)
+    codes = TotpCodes(database=database, key=totp_key(settings), clock=clock, new_id=new_id)
+    signer = TokenSigner(
+        token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
+    )
+    return _Doors(
+        identity=IdentityService(
+            database=database,
+            signer=signer,
+            passwords=passwords,
+            throttle=throttle,
+            clock=clock,
+            new_id=new_id,
         ),
-        passwords=Passwords(),
-        throttle=SignInThrottle(counters),
-        clock=clock,
-        new_id=new_id,
+        step_up=StepUp(
+            database=database,
+            passwords=passwords,
+            codes=codes,
+            throttle=throttle,
+            clock=clock,
+            new_id=new_id,
+        ),
+        codes=codes,
+    )
+
+
+def _approvals(
+    database: Database, outcomes: PaymentOutcomes, outbox: Outbox, jobs: JobQueue
+) -> ApprovalService:
+    return ApprovalService(
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=jobs,
+        clock=utc_now,
+        new_id=uuid7,
     )
 
 

@@ -138,3 +138,21 @@ def test_requirements_in_words():
         "7 days",
         "61 s",
     ]
+
+
+def test_alternatives_combine_each_with_each_and_keep_the_least():
+    def group(role: str, count: int = 1) -> RoleQuorum:
+        return RoleQuorum((role,), count)
+
+    cfo_or_two = ApprovalRequirement((group("cfo"),), 3_600, ((group("approver", 2),),))
+    one = requirement((("approver",), 1), expires_in_s=60)
+    both = combined([cfo_or_two, one])
+    # Two approvers are an approver already; the CFO needs one beside them.
+    assert set(both.branches) == {(group("approver"), group("cfo")), (group("approver", 2),)}
+    assert (both.expires_in_s, both.people) == (60, 2)
+    assert combined([one, cfo_or_two]) == both
+    assert combined([both, one, cfo_or_two]) == both
+    assert covers(both, cfo_or_two)
+    assert covers(both, one)
+    assert not covers(cfo_or_two, one)
+    assert in_words(cfo_or_two) == "1 of cfo, or 2 of approver, different people, within 1 h"
