@@ -1,7 +1,7 @@
 """A mail or a batch ends as unpacked: its documents are invoices of their own.
 
-Revision ID: 0007
-Revises: 0001
+Revision ID: 0006
+Revises: 0005
 """
 
 from alembic import op

@@ -3,8 +3,8 @@
 Those of payees are columns and not expressions, because row-level security keeps an index over a function of a
 column from being used.
 
-Revision ID: 0010
-Revises: 0007
+Revision ID: 0009
+Revises: 0008
 """
 
 from alembic import op

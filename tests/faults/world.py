@@ -278,7 +278,12 @@ async def build_world(
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
     policies = PolicyService(database=database, clock=clock, new_id=uuid7)
     approvals = ApprovalService(
-        database=database, gate=outcomes, outbox=outbox, clock=clock, new_id=uuid7
+        database=database,
+        gate=outcomes,
+        outbox=outbox,
+        jobs=JobQueue(),
+        clock=clock,
+        new_id=uuid7,
     )
     await policies.activate_first(organization.administrator, _POLICY)
     enrolment = WalletEnrolment(

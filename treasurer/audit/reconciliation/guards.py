@@ -11,7 +11,7 @@ _KEYS = """
     ('transfer_items', 'chain_id, transaction_hash, log_index'),
     ('transfer_items', 'organization_id, payment_id'),
     ('journal_entries', 'organization_id, kind, reference_id'),
-    ('votes', 'organization_id, approval_request_id, user_id'),
+    ('votes', 'organization_id, approval_request_id, user_id, round'),
     ('idempotency_keys', 'organization_id, principal_id, route, key'),
     ('audit_events', 'organization_id, aggregate_id, version'),
     ('audit_seals', 'organization_id, sequence'), ('budgets', 'organization_id')
