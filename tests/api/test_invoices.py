@@ -43,6 +43,8 @@ async def test_a_submitted_invoice_is_accepted_and_can_be_followed(world: ApiWor
         "due_date": None,
         "payable_amount": None,
         "open_amount": None,
+        "kind": "invoice",
+        "purchase_state": None,
     }
     followed = await world.get(answer.headers["location"])
     assert followed.json() == {**body, "reading": None}
