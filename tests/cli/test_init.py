@@ -77,7 +77,7 @@ def test_key_and_passphrase_are_shown_nowhere_and_stored_encrypted_only(
         )
     ]
     assert holding == []
-    (keystore,) = (place.home / "signer" / "keys").iterdir()
+    keystore = place.home / "signer" / "keys" / f"{WALLET.address.lower()}.json"
     assert stat.S_IMODE(keystore.stat().st_mode) == 0o600
     assert json.loads(keystore.read_text())["crypto"]["kdfparams"]["n"] == 262_144
     assert decrypt_key(keystore.read_bytes(), PASSPHRASE_TEXT.encode()) == secret
