@@ -60,7 +60,7 @@ def terms_of(
         )
         number = None
     code = _text(fields, "currency")
-    if code is None and own is not None and in_own_currency(fields):
+    if own is not None and in_own_currency(fields):
         code = own.symbol
     currency = None if code is None else invoice_asset(code)
     if code is not None and currency is None:
