@@ -49,6 +49,12 @@ def test_samples_read_as_the_demonstration_needs(name, outcome, payable, currenc
     assert row["fields"]["issue_date"].startswith("2026-11-")
 
 
+def test_the_sample_batch_holds_three_bills_that_read_as_the_demonstration_needs():
+    _code, (row,) = run(str(SAMPLES / "bills-2026-11.csv"))
+    assert (row["outcome"], row["findings"]) == ("accepted", [])
+    assert [part["location"] for part in row["parts"]] == ["row 2", "row 3", "row 4"]
+
+
 def test_committed_pdf_is_what_the_script_makes(tmp_path):
     make(tmp_path / "made.pdf")
     made = (tmp_path / "made.pdf").read_bytes()

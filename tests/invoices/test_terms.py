@@ -70,3 +70,13 @@ def test_absent_fields_are_absent() -> None:
     terms, findings = terms_of({"payable_amount": None, "lines": []})
     assert terms == Terms(None, None, None, None, None)
     assert findings == []
+
+
+def test_a_list_from_our_own_books_counts_in_their_currency_and_a_stated_one_wins() -> None:
+    own = Asset("USD", 2)
+    terms, findings = terms_of(fields(currency=None, currency_basis="organization"), own)
+    assert (terms.currency, terms.payable_amount_minor, findings) == (own, 84_000, [])
+    stated, _ = terms_of(fields(currency_basis="organization"), own)
+    assert stated.currency == Asset("USDC", 6)
+    silent, _ = terms_of(fields(currency=None), own)
+    assert (silent.currency, silent.payable_amount_minor) == (None, None)

@@ -130,5 +130,5 @@ def unreadable(kind: Kind) -> Refused:
         case _:
             return Refused(
                 "MEDIA_UNSUPPORTED",
-                "send an e-invoice (UBL, CII, FatturaPA, EDIFACT), a PDF with text, JSON or plain text",
+                "send an e-invoice (UBL, CII, FatturaPA, EDIFACT), a PDF with text, JSON, CSV or text",
             )

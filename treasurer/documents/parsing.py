@@ -26,6 +26,7 @@ _SUFFIXES = {
     ".xml": Kind.XML.value,
     ".json": Kind.JSON.value,
     ".txt": Kind.TEXT.value,
+    ".csv": Kind.TEXT.value,
     ".eml": Kind.MAIL.value,
 }
 

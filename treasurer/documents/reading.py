@@ -62,7 +62,7 @@ class Evidence:
     """Where a field stands in the document. `text` is what is printed there, shortened.
 
     `page` counts from 1. `location` is an XPath (behind the file's name where it is one inside a
-    PDF), a JSON pointer, `segment 96, MOA`, or `line 7` / `page 1, line 7`.
+    PDF), a JSON pointer, `segment 96, MOA`, `row 2, column amount`, or `line 7` / `page 1, line 7`.
     """
 
     field: str

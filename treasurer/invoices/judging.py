@@ -14,7 +14,8 @@ from treasurer.invoices.duplicates import Comparable, find_duplicates
 from treasurer.invoices.matching import Match, match
 from treasurer.invoices.model import Invoice, InvoiceKind
 from treasurer.invoices.ordering import match_purchase
-from treasurer.invoices.terms import terms_of
+from treasurer.invoices.own_currency import own_currency
+from treasurer.invoices.terms import in_own_currency, terms_of
 from treasurer.kernel.ids import OrganizationId
 from treasurer.payees import store as payees
 
@@ -30,7 +31,10 @@ async def judge(
     """Match payee and order, look for duplicates, assess. With `lock` the payee's row is held until the
     commit: whoever reads another invoice of that payee waits, and then sees this one.
     """
-    terms, term_findings = terms_of(reading.fields)
+    own = None
+    if in_own_currency(reading.fields):
+        own = await own_currency(connection, organization_id)
+    terms, term_findings = terms_of(reading.fields, own)
     matched = await match_payee(connection, organization_id, reading)
     payee_id = matched.payee.id if matched.payee else None
     if payee_id and lock:

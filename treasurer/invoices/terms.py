@@ -41,8 +41,17 @@ def invoice_asset(code: str) -> Asset | None:
     return Asset(code, STABLECOIN_DECIMALS if digits is None else digits)
 
 
-def terms_of(fields: Mapping[str, FieldValue]) -> tuple[Terms, list[InvoiceFinding]]:
-    """The terms, and a finding for each field that cannot be used as it was read."""
+def in_own_currency(fields: Mapping[str, FieldValue]) -> bool:
+    """Whether a list from our own books names no currency, so that its amounts are in theirs."""
+    return fields.get("currency") is None and fields.get("currency_basis") == "organization"
+
+
+def terms_of(
+    fields: Mapping[str, FieldValue], own: Asset | None = None
+) -> tuple[Terms, list[InvoiceFinding]]:
+    """The terms, and a finding for each field that cannot be used as it was read. `own` is the
+    organization's reporting currency, which is used only for what is `in_own_currency`.
+    """
     findings: list[InvoiceFinding] = []
     number = _text(fields, "invoice_number")
     if number is not None and (len(number) > MAX_NUMBER_CHARACTERS or not number_key(number)):
@@ -51,6 +60,8 @@ def terms_of(fields: Mapping[str, FieldValue]) -> tuple[Terms, list[InvoiceFindi
         )
         number = None
     code = _text(fields, "currency")
+    if own is not None and in_own_currency(fields):
+        code = own.symbol
     currency = None if code is None else invoice_asset(code)
     if code is not None and currency is None:
         findings.append(

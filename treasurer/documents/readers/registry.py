@@ -3,6 +3,7 @@
 from treasurer.documents.draft import Refused
 from treasurer.documents.media import Document, unreadable
 from treasurer.documents.readers.cii import CiiReader
+from treasurer.documents.readers.csv import CsvReader
 from treasurer.documents.readers.edifact import EdifactReader
 from treasurer.documents.readers.fatturapa import FatturaPaReader
 from treasurer.documents.readers.image import ImageReader
@@ -29,6 +30,7 @@ READERS: tuple[Reader, ...] = (
     MailReader(),
     ImageReader(),
     OcrBoxesReader(),
+    CsvReader(),
     TextReader(),
 )
 

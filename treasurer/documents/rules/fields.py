@@ -5,17 +5,20 @@ from treasurer.documents.draft import Draft
 from treasurer.documents.rules.rule import ARITHMETIC, Rule, amount
 
 _REQUIRED = ("seller", "invoice_number", "currency", "payable_amount")
+_INSTEAD = {"seller": "payee_code", "currency": "currency_basis"}
 _FORMULA = ("=", "+", "-", "@")
 
 
 def required_fields(draft: Draft) -> None:
     """What a payment needs (BR-02, BR-03, BR-05, BR-06, BR-15).
 
-    Prose often has no issue date, and no payment hangs on it, so there its absence is only noted.
+    Prose often has no issue date, and no payment hangs on it, so there its absence is only noted. Our
+    own code for a payee stands for its name, and our own books for a currency.
     """
     explained = {finding.field for finding in draft.findings}
     for name in _REQUIRED:
-        if draft.fields.get(name) is None and name not in explained:
+        instead = draft.fields.get(_INSTEAD.get(name, name))
+        if draft.fields.get(name) is None and instead is None and name not in explained:
             draft.review("MISSING_FIELD", f"{name} was not found; complete it by hand", name)
     if draft.fields.get("issue_date") is None:
         report = draft.review if draft.structured else draft.note
