@@ -27,6 +27,7 @@ from policy.grammar import (
     parse_ask,
     parse_span,
 )
+from treasurer.kernel.batch import MOST_ORDERS
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.money import Asset
 
@@ -178,6 +179,12 @@ class Approvals(_Section):
     expire_after: SpanText
 
 
+class Batches(_Section):
+    """How many approved payments of one token may leave in one transaction; without it, one."""
+
+    at_most: Annotated[WholeText, Field(ge=2, le=MOST_ORDERS)]
+
+
 class PolicyDocument(_Section):
     """A whole policy file. Validated with the reporting currency's `Asset` as context."""
 
@@ -192,6 +199,7 @@ class PolicyDocument(_Section):
     runway: RunwayTerms | None = None
     max_age: MaxAge
     approvals: Approvals | None = None
+    batches: Batches | None = None
 
     @property
     def approvals_expire_s(self) -> int | None:

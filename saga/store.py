@@ -110,6 +110,12 @@ _LIVE_SLOTS = text("""
     LEFT JOIN transfers t ON t.organization_id = :organization_id AND t.wallet_id = w.id AND t.live
     WHERE w.organization_id = :organization_id AND w.id = ANY(:wallets)
 """)
+_IN_BATCHES = text("""
+    SELECT t.wallet_id, t.token, sum(i.amount_minor) AS amount FROM transfers t
+    JOIN transfer_items i ON i.organization_id = :organization_id AND i.transfer_id = t.id
+    WHERE t.organization_id = :organization_id AND t.live AND t.disperse IS NOT NULL
+    GROUP BY t.wallet_id, t.token
+""")
 _TRANSFERS_OF = text("""
     SELECT count(*) FROM transfer_items
     WHERE organization_id = :organization_id AND payment_id = :payment_id
@@ -288,6 +294,14 @@ async def live_slots(
         if nonce is not None:
             slots[nonce] = TransferState(state)
     return found
+
+
+async def in_batches(
+    connection: AsyncConnection, organization_id: OrganizationId
+) -> dict[tuple[WalletId, str], int]:
+    """What batches that have not ended move, by wallet and token, in base units."""
+    rows = await connection.execute(_IN_BATCHES, {"organization_id": organization_id})
+    return {(WalletId(row.wallet_id), row.token): int(row.amount) for row in rows}
 
 
 async def transfers_of(

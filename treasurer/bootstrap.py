@@ -190,6 +190,7 @@ def rail_of(network: NetworkProfile, settings: Settings) -> Rail:
         native=network.native,
         tokens=tuple(RailToken(token.asset, token.address, token.peg) for token in network.tokens),
         order_lifetime_s=settings.order_lifetime_s,
+        disperse=network.disperse.address if network.disperse else None,
     )
 
 

@@ -56,12 +56,14 @@ async def sign(
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
         orders = await store.orders(connection, organization_id, sorted(checked.clear))
     await abandon(context, leased, transfers, TransferState.SLOTTED, checked.reasons)
-    ready = [t for t in transfers if t.id in checked.clear and t.token not in unsound]
-    await _delay(
-        context,
-        leased,
-        {t.id: unsound[t.token] for t in transfers if t.id in checked.clear and t.token in unsound},
-    )
+    waiting = {
+        t.id: unsound[address]
+        for t in transfers
+        for address in (t.token, t.disperse)
+        if t.id in checked.clear and address in unsound
+    }
+    await _delay(context, leased, waiting)
+    ready = [t for t in transfers if t.id in checked.clear and t.id not in waiting]
     if not ready:
         return []
     try:
@@ -80,17 +82,20 @@ async def sign(
 
 
 async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
-    """Tokens that must not be signed for now, each with why: not the pinned code, or nobody answers."""
+    """Tokens and contracts that must not be signed for now, each with why: not the pinned code, or nobody
+    answers.
+    """
     found: dict[str, str] = {}
-    for token in sorted({transfer.token for transfer in transfers}):
+    called = {address for t in transfers for address in (t.token, t.disperse) if address}
+    for address in sorted(called):
         try:
-            check = await context.tokens.check(token)
+            check = await context.tokens.check(address)
         except TreasurerError as error:
-            found[token] = error.message
+            found[address] = error.message
             continue
         if not check.sound:
-            found[token] = "; ".join(finding.message for finding in check.findings)
-            log.error("token.unsound", token=token, reason=found[token])
+            found[address] = "; ".join(finding.message for finding in check.findings)
+            log.error("contract.unsound", address=address, reason=found[address])
     return found
 
 

@@ -17,6 +17,7 @@ from saga.transfer import Transfer, TransferState, require_legal
 from treasurer.kernel.ids import TransferId
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending
+from treasurer.payments import store as payments
 
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -66,6 +67,7 @@ async def void_mined(
             reasons,
             wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
         )
+    await _part(connection, leased, transfers)
 
 
 async def void_foreign(
@@ -90,6 +92,16 @@ async def void_foreign(
         {transfer.id: "another transaction used its slot up"},
         wait=LONGEST_WAIT,
     )
+    await _part(connection, leased, [transfer])
+
+
+async def _part(connection: AsyncConnection, leased: Leased, transfers: Sequence[Transfer]) -> None:
+    """Payments of a batch that used its slot up go alone from now on: one of them may have failed all."""
+    ids = [
+        item.payment_id for transfer in transfers if transfer.disperse for item in transfer.items
+    ]
+    if ids:
+        await payments.set_alone(connection, leased.organization_id, ids)
 
 
 async def _void(

@@ -1,4 +1,4 @@
-"""Owns ERC-20: the three calls we make and the one event we believe. Must never trust `status`.
+"""Owns ERC-20: the calls we make and the one event we believe. Must never trust `status`.
 
 `status == 1` proves nothing: an address without code and a token that returns false give it too.
 Evidence is the `Transfer` log of the pinned token and the net change of its balances.
@@ -15,6 +15,8 @@ TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a116
 """keccak256("Transfer(address,address,uint256)")."""
 _BALANCE_OF = bytes.fromhex("70a08231")
 """First four bytes of keccak256("balanceOf(address)")."""
+_ALLOWANCE = bytes.fromhex("dd62ed3e")
+"""First four bytes of keccak256("allowance(address,address)")."""
 DECIMALS_CALL = bytes.fromhex("313ce567")
 """First four bytes of keccak256("decimals()")."""
 _WORD_BYTES = 32
@@ -49,6 +51,12 @@ class ItemMatch:
 def balance_of_call(owner: str) -> bytes:
     """Call data of `balanceOf(owner)`."""
     return _BALANCE_OF + bytes.fromhex(require_address(owner)[2:]).rjust(_WORD_BYTES, b"\0")
+
+
+def allowance_call(owner: str, spender: str) -> bytes:
+    """Call data of `allowance(owner, spender)`."""
+    words = [bytes.fromhex(require_address(each)[2:]).rjust(32, b"\0") for each in (owner, spender)]
+    return _ALLOWANCE + b"".join(words)
 
 
 def decode_transfers(receipt: Receipt, token: str) -> tuple[TokenTransfer, ...]:

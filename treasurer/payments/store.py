@@ -70,7 +70,7 @@ _LOCK_INVOICES = text("""
     ORDER BY id FOR UPDATE
 """)
 _CANDIDATES = text(f"""
-    SELECT {_COLUMNS}, p.reserve_attempts, y.state AS payee_state, d.address,
+    SELECT {_COLUMNS}, p.reserve_attempts, p.alone, y.state AS payee_state, d.address,
         d.state AS address_state, d.cooling_off_until, d.changed_by, i.currency_decimals,
         coalesce(i.findings, '[]') AS invoice_findings,
         i.open_amount_minor - coalesce((
@@ -89,6 +89,9 @@ _MOVE = text("""
 _MOVE_MANY = text("""
     UPDATE payments SET state = :after, next_at = :next_at
     WHERE organization_id = :organization_id AND id = ANY(:ids) AND state = :before
+""")
+_SET_ALONE = text("""
+    UPDATE payments SET alone = true WHERE organization_id = :organization_id AND id = ANY(:ids)
 """)
 _PUT_OFF = text("""
     UPDATE payments p SET next_at = :next_at, reserve_attempts = p.reserve_attempts + 1,
@@ -301,6 +304,13 @@ async def put_off(
         )
 
 
+async def set_alone(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[PaymentId]
+) -> None:
+    """From now on each of `ids` has a transaction of its own: the batch they were in failed."""
+    await connection.execute(_SET_ALONE, {"organization_id": organization_id, "ids": list(ids)})
+
+
 async def candidates(
     connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[PaymentId]
 ) -> list[Candidate]:
@@ -508,4 +518,5 @@ def _candidate(row: RowMapping) -> Candidate:
         invoice_decimals=int(decimals) if decimals is not None else None,
         invoice_findings=row["invoice_findings"],
         reserve_attempts=row["reserve_attempts"],
+        alone=row["alone"],
     )
