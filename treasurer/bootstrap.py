@@ -14,6 +14,7 @@ from procrastinate import App, PsycopgConnector
 from redis.asyncio import Redis
 from uuid_utils.compat import uuid7
 
+from treasurer.allowances.service import AllowanceService
 from treasurer.approvals.links import ApprovalLinks, issue
 from treasurer.approvals.service import ApprovalService
 from treasurer.audit.head_key import FILE_NAME as HEAD_KEY_FILE
@@ -85,6 +86,7 @@ class Core:
     approvals: ApprovalService
     approval_links: ApprovalLinks
     payments: PaymentService
+    allowances: AllowanceService
     transfers: TransferService
     cash: CashService
     reports: ReportService
@@ -130,16 +132,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         outbox=outbox,
         outcomes=outcomes,
         prices=prices,
-        identity=IdentityService(
-            database=database,
-            signer=TokenSigner(
-                token_key(settings), issuer=settings.url, audience="treasurer", clock=clock
-            ),
-            passwords=Passwords(),
-            throttle=SignInThrottle(counters),
-            clock=clock,
-            new_id=new_id,
-        ),
+        identity=_identity(settings, database, counters),
         invoices=InvoiceService(
             database=database,
             jobs=jobs,
@@ -162,10 +155,24 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             clock=clock,
             new_id=new_id,
         ),
+        allowances=AllowanceService(database=database, rail=rail, clock=clock, new_id=new_id),
         transfers=TransferService(database=database, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),
         audit=AuditService(database, PinnedHeadKey(settings.home.root / HEAD_KEY_FILE)),
+    )
+
+
+def _identity(settings: Settings, database: Database, counters: WindowCounters) -> IdentityService:
+    return IdentityService(
+        database=database,
+        signer=TokenSigner(
+            token_key(settings), issuer=settings.url, audience="treasurer", clock=utc_now
+        ),
+        passwords=Passwords(),
+        throttle=SignInThrottle(counters),
+        clock=utc_now,
+        new_id=uuid7,
     )
 
 

@@ -36,7 +36,7 @@ async def reserve(
 ) -> list[TransferId]:
     """Decide due payments again, bindingly, and hold their money; return the new transfers."""
     prices = await _prices(context, organization_id)
-    fees = await _fee_terms(context)
+    fees = await fee_terms(context)
     allowances = await _allowances(context, organization_id) if len(ids) > 1 else {}
     async with context.database.sets(organization_id) as connection:
         now = context.clock()
@@ -183,7 +183,7 @@ async def _allowances(context: SagaContext, organization_id: OrganizationId) -> 
     return found
 
 
-async def _fee_terms(context: SagaContext) -> FeeTerms:
+async def fee_terms(context: SagaContext) -> FeeTerms:
     """The market's fees within the cap; the cap itself if the chain is silent."""
     caps = context.fees.caps
     try:

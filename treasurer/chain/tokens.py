@@ -13,6 +13,8 @@ from treasurer.kernel.order import require_address
 
 TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """keccak256("Transfer(address,address,uint256)")."""
+APPROVAL_TOPIC = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
+"""keccak256("Approval(address,address,uint256)")."""
 _BALANCE_OF = bytes.fromhex("70a08231")
 """First four bytes of keccak256("balanceOf(address)")."""
 _ALLOWANCE = bytes.fromhex("dd62ed3e")
@@ -84,6 +86,16 @@ def decode_transfer(log: Log) -> TokenTransfer | None:
     )
 
 
+def decode_approvals(receipt: Receipt, token: str, *, owner: str, spender: str) -> tuple[int, ...]:
+    """What `token` says `owner` allowed `spender`, base units, in order of emission."""
+    named = (APPROVAL_TOPIC, _topic(owner), _topic(spender))
+    return tuple(
+        int.from_bytes(log.data)
+        for log in receipt.logs
+        if log.address == token and log.topics == named and len(log.data) == _WORD_BYTES
+    )
+
+
 def match_items(
     receipt: Receipt, *, token: str, sender: str, items: Sequence[ExpectedItem]
 ) -> ItemMatch:
@@ -117,6 +129,10 @@ def net_changes(receipts: Iterable[Receipt], *, token: str) -> dict[str, int]:
             changes[transfer.sender] -= transfer.amount_minor
             changes[transfer.recipient] += transfer.amount_minor
     return changes
+
+
+def _topic(address: str) -> bytes:
+    return bytes.fromhex(require_address(address)[2:]).rjust(_WORD_BYTES, b"\0")
 
 
 def _address(topic: bytes) -> str:

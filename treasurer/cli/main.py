@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "read": ("treasurer.cli.read", "Read documents without database or server."),
     "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
     "transfers": ("treasurer.cli.transfers", "Show transfers; resolve what is quarantined."),
+    "allowances": ("treasurer.cli.allowances", "Let batches move an exact amount: two people."),
     "audit": ("treasurer.cli.audit", "Verify the audit chain."),
 }
 
