@@ -6,6 +6,7 @@ from pydantic import Field
 
 from policy.terms import (
     Approvals,
+    Batches,
     BudgetTerms,
     Duplicates,
     EvidenceTerms,
@@ -47,6 +48,7 @@ class PolicyDocument(Section):
     runway: RunwayTerms | None = None
     max_age: MaxAge
     approvals: Approvals | None = None
+    batches: Batches | None = None
 
     @property
     def approvals_expire_s(self) -> int | None:

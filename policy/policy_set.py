@@ -45,12 +45,14 @@ class PolicySet:
     `cooling_off_s` is for those who make the fact: the payees' service adds it to the instant at
     which an address was verified, and whoever changed a payee within it has no vote. So are `zone`,
     whose local time the rules look at, and `windows`, the sums that they are held against.
+    `most_in_batch` is for who executes: a transaction carries that many approved payments at most.
     """
 
     name: str
     reporting: Asset
     rules: tuple[Rule, ...]
     cooling_off_s: int
+    most_in_batch: int
     canonical: bytes
     digest: bytes
     zone: str | None = None
@@ -129,6 +131,7 @@ def _compiled(tree: object) -> PolicySet:
         reporting=reporting,
         rules=rules,
         cooling_off_s=document.payees.cooling_off.seconds,
+        most_in_batch=1 if document.batches is None else document.batches.at_most,
         canonical=canonical,
         digest=digest(canonical),
         zone=None if document.hours is None else document.hours.zone,

@@ -26,6 +26,7 @@ from policy.scalars import (
     WholeText,
     Word,
 )
+from treasurer.kernel.batch import MOST_ORDERS
 from treasurer.kernel.money import Asset
 
 
@@ -235,3 +236,9 @@ class MaxAge(Section):
 
 class Approvals(Section):
     expire_after: SpanText
+
+
+class Batches(Section):
+    """How many approved payments of one token may leave in one transaction; without it, one."""
+
+    at_most: Annotated[WholeText, Field(ge=2, le=MOST_ORDERS)]

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga.leases import Leased
 from saga.transfer import TransferState
+from treasurer.kernel.allowance_order import parse_allowance_order
 from treasurer.kernel.ids import TransferId
 
 _FACTS = """
@@ -38,6 +39,16 @@ _WHY = text(f"""
         w.state AS wallet_state, y.state AS payee_state, d.state AS address_state, d.address,
         i.recipient, p.state AS payment_state, p.not_after < :now AS late
     {_FACTS}
+""")
+# A transfer of an allowance has no payee: two people and the signer's pins stand for one.
+_ALLOWANCES = text("""
+    SELECT t.id, t.fence = l.fence AND t.state = :state AS ours, o.frozen, o.mode,
+        w.state AS wallet_state, a.state AS allowance_state, a.order_bytes
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
+    JOIN transfers t ON t.organization_id = :organization_id AND t.id = l.id
+    JOIN allowances a ON a.organization_id = :organization_id AND a.id = t.allowance_id
+    JOIN organizations o ON o.id = :organization_id
+    JOIN wallets w ON w.organization_id = :organization_id AND w.id = t.wallet_id
 """)
 
 
@@ -81,6 +92,10 @@ async def check(
     held = leased.only(id_ for id_ in leased.fences if id_ not in clear)
     if not held.fences:
         return Checked(clear, {}, dry_run=False)
+    allowing = (await connection.execute(_ALLOWANCES, scope | _arrays(held))).mappings().all()
+    why = {TransferId(row["id"]): _stop_of_allowance(row, now) for row in allowing if row["ours"]}
+    clear |= {id_ for id_, stop in why.items() if stop is None}
+    held = held.only(held.fences.keys() - {TransferId(row["id"]) for row in allowing})
     rows = (await connection.execute(_WHY, scope | _arrays(held))).mappings().all()
     lost = {TransferId(row["id"]) for row in rows if not row["ours"]}
     stops = {id_: _MISSING for id_ in held.fences if id_ not in lost}
@@ -89,7 +104,9 @@ async def check(
         # Of a transfer with several payments, what lasts for one of them counts.
         if id_ in stops and found is not None and (stops[id_] is _MISSING or found.lasting):
             stops[id_] = found
-    return Checked(clear, stops, dry_run=any(row["mode"] == "dry_run" for row in rows))
+    stops |= {id_: stop for id_, stop in why.items() if stop is not None}
+    dry_run = any(row["mode"] == "dry_run" for row in (*rows, *allowing))
+    return Checked(clear, stops, dry_run=dry_run)
 
 
 def _arrays(leased: Leased) -> dict[str, object]:
@@ -106,6 +123,19 @@ def _stop(row: RowMapping) -> Stop | None:
         return Stop(f"the payment is {row['payment_state']}", lasting=True)
     if row["late"]:
         return Stop("past its not_after", lasting=True)
+    return _stop_of_all(row)
+
+
+def _stop_of_allowance(row: RowMapping, now: datetime) -> Stop | None:
+    if row["allowance_state"] != "executing":
+        return Stop(f"the allowance is {row['allowance_state']}", lasting=True)
+    if parse_allowance_order(bytes(row["order_bytes"])).not_after < now:
+        return Stop("past its not_after", lasting=True)
+    return _stop_of_all(row)
+
+
+def _stop_of_all(row: RowMapping) -> Stop | None:
+    """What stops whatever the organization sends."""
     if row["frozen"]:
         return Stop("the organization is frozen", lasting=False)
     if row["wallet_state"] != "active":

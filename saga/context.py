@@ -32,17 +32,24 @@ Resign = Callable[[Leased, TransferState, Sequence[NextAttempt]], Awaitable[Sequ
 """Has later attempts of slots signed and persisted; what it returns may be sent."""
 
 
+GAS_OF_ANOTHER = 60_000
+"""Units for each further payment of a batch. A proxied stablecoin to a new holder takes 45,000 or so."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeePolicy:
-    """What a transfer may cost: units of gas, and wei a unit for the payment and for its cancel."""
+    """What a transfer may cost: units of gas for one payment, and wei a unit for it and its cancel."""
 
     gas_limit: int
     caps: FeeCaps
 
-    @property
-    def budget_wei(self) -> int:
+    def gas_limit_of(self, payments: int) -> int:
+        """The limit of a transfer of so many payments; never above what they would have singly."""
+        return self.gas_limit + (payments - 1) * min(GAS_OF_ANOTHER, self.gas_limit)
+
+    def budget_wei(self, payments: int) -> int:
         """What is held for the gas of one transfer: enough for whichever of its attempts is mined."""
-        return budget_wei(self.gas_limit, self.caps)
+        return budget_wei(self.gas_limit_of(payments), self.caps)
 
 
 @dataclass(frozen=True, slots=True)

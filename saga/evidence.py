@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from saga.transfer import Transfer
 from treasurer.chain.port import Receipt
-from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items
+from treasurer.chain.tokens import ExpectedItem, decode_approvals, decode_transfers, match_items
+from treasurer.kernel.allowance_order import AllowanceOrder
 
 
 class Verdict(StrEnum):
@@ -59,6 +60,30 @@ def examine(transfer: Transfer, receipt: Receipt, movements: Mapping[str, Moveme
                 f"its logs say {movement.logged}",
             )
     return Evidence(Verdict.PAID, match.log_indexes)
+
+
+def examine_allowance(
+    transfer: Transfer, order: AllowanceOrder, receipt: Receipt, *, allowed: int, used: int
+) -> Evidence:
+    """Hold a receipt against an allowance. `allowed` is what the token says after the receipt's block, in
+    which batches that came later have `used` some of it.
+    """
+    if not receipt.succeeded:
+        return Evidence(Verdict.REVERTED)
+    said = decode_approvals(receipt, order.token, owner=transfer.sender, spender=order.spender)
+    if said != (order.amount_minor,):
+        return Evidence(
+            Verdict.CONTRADICTION,
+            reason=f"the token's events say {list(said)}, an allowance of {order.amount_minor}"
+            " was sent",
+        )
+    if allowed + used != order.amount_minor:
+        return Evidence(
+            Verdict.CONTRADICTION,
+            reason=f"the token allows {allowed} after the block and {used} were used in it;"
+            f" {order.amount_minor} was sent",
+        )
+    return Evidence(Verdict.PAID)
 
 
 def holders(transfer: Transfer) -> list[str]:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga.leases import Leased
 from saga.transfer import Transfer, TransferItem, TransferState
+from treasurer.kernel.allowance_order import parse_allowance_order
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
 from treasurer.kernel.transaction import FeeTerms
 
@@ -24,11 +25,12 @@ _LEASED = text("""
         t.state, t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
         t.max_priority_fee_per_gas_wei, t.call_digest, t.block_number, t.block_hash, t.tries,
         t.sent_at, t.created_at, i.payment_id, i.recipient, i.amount_minor,
-        i.reporting_amount_minor, i.order_digest
+        i.reporting_amount_minor, i.order_digest, a.order_bytes AS allowance
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
     JOIN transfers t
       ON t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
-    JOIN transfer_items i ON i.organization_id = :organization_id AND i.transfer_id = t.id
+    LEFT JOIN transfer_items i ON i.organization_id = :organization_id AND i.transfer_id = t.id
+    LEFT JOIN allowances a ON a.organization_id = :organization_id AND a.id = t.allowance_id
     WHERE t.state = :state ORDER BY t.id, i.position
 """)
 _LOCK_LEASED = text("""
@@ -40,16 +42,17 @@ _LOCK_LEASED = text("""
 """)
 _INSERT = text("""
     INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, disperse, state,
-        gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at, created_at)
+        gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at, created_at,
+        allowance_id)
     SELECT :organization_id, t.id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse,
         'reserved',
-        t.gas_limit, t.max_fee, t.priority_fee, :now, :now
+        t.gas_limit, t.max_fee, t.priority_fee, :now, :now, t.allowance_id
     FROM unnest(CAST(:ids AS uuid[]), CAST(:wallets AS uuid[]), CAST(:chains AS bigint[]),
                 CAST(:senders AS text[]), CAST(:tokens AS text[]), CAST(:disperses AS text[]),
                 CAST(:gas_limits AS bigint[]), CAST(:max_fees AS numeric[]),
-                CAST(:priority_fees AS numeric[]))
+                CAST(:priority_fees AS numeric[]), CAST(:allowances AS uuid[]))
          AS t (id, wallet_id, chain_id, sender, token, disperse, gas_limit, max_fee,
-               priority_fee)
+               priority_fee, allowance_id)
 """)
 _INSERT_ITEMS = text("""
     INSERT INTO transfer_items (organization_id, transfer_id, position, payment_id, recipient,
@@ -118,6 +121,12 @@ _LIVE_SLOTS = text("""
     LEFT JOIN transfers t ON t.organization_id = :organization_id AND t.wallet_id = w.id AND t.live
     WHERE w.organization_id = :organization_id AND w.id = ANY(:wallets)
 """)
+_IN_BATCHES = text("""
+    SELECT t.wallet_id, t.token, sum(i.amount_minor) AS amount FROM transfers t
+    JOIN transfer_items i ON i.organization_id = :organization_id AND i.transfer_id = t.id
+    WHERE t.organization_id = :organization_id AND t.live AND t.disperse IS NOT NULL
+    GROUP BY t.wallet_id, t.token
+""")
 _TRANSFERS_OF = text("""
     SELECT count(*) FROM transfer_items
     WHERE organization_id = :organization_id AND payment_id = :payment_id
@@ -137,7 +146,8 @@ async def load(connection: AsyncConnection, leased: Leased, state: TransferState
     found: dict[UUID, Transfer] = {}
     for row in rows.all():
         other = found.get(row.id)
-        found[row.id] = _transfer(row, (*(other.items if other else ()), _item(row)))
+        items = (*(other.items if other else ()), *([_item(row)] if row.payment_id else ()))
+        found[row.id] = _transfer(row, items)
     return list(found.values())
 
 
@@ -170,6 +180,7 @@ async def insert(
             "gas_limits": [transfer.fees.gas_limit for transfer in transfers],
             "max_fees": [transfer.fees.max_fee_per_gas_wei for transfer in transfers],
             "priority_fees": [t.fees.max_priority_fee_per_gas_wei for t in transfers],
+            "allowances": [t.allowance.allowance_id if t.allowance else None for t in transfers],
         },
     )
     items = [
@@ -314,6 +325,14 @@ async def live_slots(
     return found
 
 
+async def in_batches(
+    connection: AsyncConnection, organization_id: OrganizationId
+) -> dict[tuple[WalletId, str], int]:
+    """What batches that have not ended move, by wallet and token, in base units."""
+    rows = await connection.execute(_IN_BATCHES, {"organization_id": organization_id})
+    return {(WalletId(row.wallet_id), row.token): int(row.amount) for row in rows}
+
+
 async def transfers_of(
     connection: AsyncConnection, organization_id: OrganizationId, payment_id: PaymentId
 ) -> int:
@@ -375,6 +394,7 @@ def _transfer(row: Row[Any], items: tuple[TransferItem, ...]) -> Transfer:
         sent_at=row.sent_at,
         created_at=row.created_at,
         items=items,
+        allowance=parse_allowance_order(bytes(row.allowance)) if row.allowance else None,
     )
 
 

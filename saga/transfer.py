@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from treasurer.kernel.calldata import disperse_calldata, transfer_calldata
+from treasurer.kernel.allowance_order import AllowanceOrder
+from treasurer.kernel.calldata import approve_calldata, disperse_calldata, transfer_calldata
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
@@ -62,7 +63,8 @@ class TransferItem:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One nonce slot of one wallet, and what it carries. The orders stand with the payments.
+    """One nonce slot of one wallet, and what it carries: payments, whose orders stand with them, or an
+    allowance.
 
     Several items are paid by one call to the contract at `disperse`, a single one by the token's own.
     """
@@ -84,6 +86,7 @@ class Transfer:
     sent_at: datetime | None
     created_at: datetime
     items: tuple[TransferItem, ...]
+    allowance: AllowanceOrder | None = None
 
     def in_slot(self, nonce: int) -> "Transfer":
         """The same transfer in the slot `nonce`, with the digest of the call that its items dictate.
@@ -102,6 +105,8 @@ class Transfer:
         return replace(self, state=TransferState.SLOTTED, nonce=nonce, call_digest=call.call_digest)
 
     def _calldata(self) -> bytes:
+        if self.allowance is not None:
+            return approve_calldata(self.allowance.spender, self.allowance.amount_minor)
         if self.disperse is None:
             (item,) = self.items
             return transfer_calldata(item.recipient, item.amount_minor)
@@ -111,6 +116,11 @@ class Transfer:
             batch_id,
             [OrderItem(i.payment_id, i.recipient, i.amount_minor) for i in self.items],
         )
+
+    @property
+    def attempt_kind(self) -> "AttemptKind":
+        """What its attempts are called, but for its cancel."""
+        return AttemptKind.PAYMENT if self.allowance is None else AttemptKind.ALLOWANCE
 
     @property
     def slot(self) -> tuple[int, bytes]:
@@ -129,6 +139,7 @@ class Transfer:
 
 class AttemptKind(StrEnum):
     PAYMENT = "payment"
+    ALLOWANCE = "allowance"
     CANCEL = "cancel"
 
 

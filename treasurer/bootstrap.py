@@ -14,6 +14,7 @@ from procrastinate import App, PsycopgConnector
 from redis.asyncio import Redis
 from uuid_utils.compat import uuid7
 
+from treasurer.allowances.service import AllowanceService
 from treasurer.approvals.deadlines import Deadlines
 from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.links import ApprovalLinks, issue
@@ -109,6 +110,7 @@ class Core:
     step_up: StepUp
     codes: TotpCodes
     payments: PaymentService
+    allowances: AllowanceService
     transfers: TransferService
     recomputing: Recomputing
     cash: CashService
@@ -189,6 +191,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             clock=clock,
             new_id=new_id,
         ),
+        allowances=AllowanceService(database=database, rail=rail, clock=clock, new_id=new_id),
         transfers=TransferService(database=database, clock=clock, new_id=new_id),
         recomputing=Recomputing(database=database, jobs=jobs, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
@@ -268,6 +271,7 @@ def rail_of(network: NetworkProfile, settings: Settings) -> Rail:
         native=network.native,
         tokens=tuple(RailToken(token.asset, token.address, token.peg) for token in network.tokens),
         order_lifetime_s=settings.order_lifetime_s,
+        disperse=network.disperse.address if network.disperse else None,
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from saga.engine import Pump
+from saga.steps.allow import allow_confirmed
 from saga.steps.resolve import resolve_confirmed
 from treasurer.bootstrap import (
     Core,
@@ -78,6 +79,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
+                group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )

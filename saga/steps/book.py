@@ -15,8 +15,9 @@ from saga.journal import record
 from saga.leases import Leased
 from saga.steps.final import Final
 from saga.steps.quarantine import quarantine_within
-from saga.steps.void import void_mined
+from saga.steps.void import end_allowances, void_mined
 from saga.transfer import Transfer, TransferItem, TransferState, require_legal
+from treasurer.allowances.model import AllowanceState
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId
 from treasurer.kernel.money import Asset
 from treasurer.ledger import store as ledger
@@ -114,17 +115,27 @@ async def _settle(
     entries, settled = _payment_entries(context, accounts, items)
     entries += _fee_entries(context, accounts, paid)
     await ledger.post(connection, organization_id, entries, now=now, new_id=context.new_id)
-    await spending.land(
-        connection, organization_id, [item.reporting_amount_minor for _, item, _ in items], now
-    )
-    await windows.land(connection, organization_id, [item.payment_id for _, item, _ in items], now)
-    await store.close_items(
+    if items:
+        await spending.land(
+            connection, organization_id, [item.reporting_amount_minor for _, item, _ in items], now
+        )
+        await windows.land(
+            connection, organization_id, [item.payment_id for _, item, _ in items], now
+        )
+        await store.close_items(
+            connection,
+            organization_id,
+            {item.payment_id: (f.receipt.transaction_hash, index) for f, item, index in items},
+            settled=True,
+        )
+        await context.outcomes.settled(connection, organization_id, settled, now)
+    await end_allowances(
         connection,
         organization_id,
-        {item.payment_id: (f.receipt.transaction_hash, index) for f, item, index in items},
-        settled=True,
+        [final.transfer for final in paid],
+        AllowanceState.SETTLED,
+        "",
     )
-    await context.outcomes.settled(connection, organization_id, settled, now)
     await record(
         context,
         connection,

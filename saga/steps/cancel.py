@@ -61,7 +61,7 @@ async def _look(context: SagaContext, transfers: Sequence[Transfer], history: Hi
                 transfer,
                 receipts[transfer.id].block_number,
                 receipts[transfer.id].block_hash,
-                _hashes(history[transfer.id], AttemptKind.PAYMENT),
+                _hashes(history[transfer.id], transfer.attempt_kind),
                 _hashes(history[transfer.id], AttemptKind.CANCEL),
             )
             for transfer in transfers

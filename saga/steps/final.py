@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from saga.context import SagaContext
-from saga.evidence import Evidence, Movement, Verdict, examine, holders
+from saga.evidence import Evidence, Movement, Verdict, examine, examine_allowance, holders
 from saga.transfer import Transfer
 from treasurer.chain.port import BlockEvidence, Receipt
-from treasurer.chain.tokens import net_changes
+from treasurer.chain.tokens import decode_transfers, net_changes
+from treasurer.kernel.allowance_order import AllowanceOrder
 from treasurer.kernel.ids import TransferId
 
 log = structlog.get_logger("saga.final")
@@ -67,7 +68,7 @@ async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
     for number, group in by_block.items():
         block = await context.chain.evidence(number, _holders(group))
         for standing in group:
-            found = None if block is None else _final(standing, block)
+            found = None if block is None else await _final(context, standing, block)
             if found is None:
                 # Another block stands there now: the receipt that was seen proves nothing.
                 vanished.append(standing.transfer.id)
@@ -83,7 +84,7 @@ def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
     return by_token
 
 
-def _final(standing: Standing, block: BlockEvidence) -> Final | None:
+async def _final(context: SagaContext, standing: Standing, block: BlockEvidence) -> Final | None:
     transfer, own = standing.transfer, standing.payments | standing.cancels
     found = [receipt for receipt in block.receipts if receipt.transaction_hash in own]
     if block.block.hash != standing.block_hash or len(found) != 1:
@@ -91,10 +92,35 @@ def _final(standing: Standing, block: BlockEvidence) -> Final | None:
     (receipt,) = found
     if receipt.transaction_hash in standing.cancels:
         return Final(transfer, receipt, Evidence(Verdict.CANCELLED))
-    evidence = examine(transfer, receipt, _movements(transfer, block))
+    if transfer.allowance is not None:
+        evidence = await _allowed(context, transfer, transfer.allowance, receipt, block)
+    else:
+        evidence = examine(transfer, receipt, _movements(transfer, block))
     if evidence.verdict is Verdict.CONTRADICTION:
         log.error("transfer.contradiction", transfer_id=str(transfer.id), reason=evidence.reason)
     return Final(transfer, receipt, evidence)
+
+
+async def _allowed(
+    context: SagaContext,
+    transfer: Transfer,
+    order: AllowanceOrder,
+    receipt: Receipt,
+    block: BlockEvidence,
+) -> Evidence:
+    """What the token says the spender may move after the block, and what it moved later in it."""
+    (allowed,) = await context.chain.token_allowances(
+        order.token, [transfer.sender], order.spender, block.block.hash
+    )
+    later = block.receipts[block.receipts.index(receipt) + 1 :]
+    used = sum(
+        moved.amount_minor
+        for each in later
+        if any(log.address == order.spender for log in each.logs)
+        for moved in decode_transfers(each, order.token)
+        if moved.sender == transfer.sender
+    )
+    return examine_allowance(transfer, order, receipt, allowed=allowed, used=used)
 
 
 def _movements(transfer: Transfer, block: BlockEvidence) -> Mapping[str, Movement]:

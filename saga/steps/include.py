@@ -94,7 +94,7 @@ async def _press(
     foreign = [t for t in waiting if t.id in stuck.foreign and t.id not in seen]
     await quarantine(context, leased, _BROADCAST, {t.id: FOREIGN for t in foreign}, overdue)
     wanted = [
-        NextAttempt(transfer, newest.number + 1, AttemptKind.PAYMENT, terms)
+        NextAttempt(transfer, newest.number + 1, transfer.attempt_kind, terms)
         for transfer in waiting
         if transfer.id in stuck.first
         and transfer.id in checked.clear

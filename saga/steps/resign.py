@@ -15,7 +15,7 @@ from saga import store
 from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
-from saga.steps.sign import payment_request
+from saga.steps.sign import order_request
 from saga.transfer import Attempt, AttemptKind, NextAttempt, Transfer, TransferState
 from treasurer.chain.signer_client import (
     RecordedAttempt,
@@ -45,7 +45,7 @@ async def resign(
     if not wanted:
         return []
     organization_id, now = leased.organization_id, context.clock()
-    paying = [each.transfer.id for each in wanted if each.kind is AttemptKind.PAYMENT]
+    paying = [each.transfer.id for each in wanted if each.kind is not AttemptKind.CANCEL]
     async with context.database.sets(organization_id) as connection:
         orders = await store.orders(connection, organization_id, paying)
     requests = [_request(each, orders.get(each.transfer.id, [])) for each in wanted]
@@ -65,8 +65,8 @@ async def resign(
 
 def _request(each: NextAttempt, orders: Sequence[bytes]) -> SignRequest:
     transfer = replace(each.transfer, fees=each.fees)
-    if each.kind is AttemptKind.PAYMENT:
-        return payment_request(transfer, orders, attempt=each.number)
+    if each.kind is not AttemptKind.CANCEL:
+        return order_request(transfer, orders, attempt=each.number)
     return SignCancel(
         chain_id=transfer.chain_id,
         sender=transfer.sender,

@@ -130,7 +130,7 @@ async def _final(
                 transfer,
                 receipt.block_number,
                 receipt.block_hash,
-                kinds[AttemptKind.PAYMENT],
+                kinds[transfer.attempt_kind],
                 kinds[AttemptKind.CANCEL],
             )
         ],
@@ -142,7 +142,11 @@ def _paid(final: Final) -> Final | None:
     """As settled, if the token's logs show every item; what else moved is what people looked at."""
     if final.evidence.verdict is Verdict.PAID:
         return final
-    if final.evidence.verdict is not Verdict.CONTRADICTION or not final.receipt.succeeded:
+    if (
+        final.transfer.allowance
+        or final.evidence.verdict is not Verdict.CONTRADICTION
+        or not final.receipt.succeeded
+    ):
         return None
     transfer = final.transfer
     match = match_items(

@@ -15,12 +15,12 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
 from saga.steps.abandon import abandon
-from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
+from saga.transfer import Attempt, Transfer, TransferState
 from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient, TreasurerError
 from treasurer.kernel.ids import TransferId
-from treasurer.kernel.signing import SignPayment
+from treasurer.kernel.signing import SignAllowance, SignPayment
 
 FIRST_ATTEMPT = 1
 
@@ -56,16 +56,20 @@ async def sign(
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
         orders = await store.orders(connection, organization_id, sorted(checked.clear))
     await abandon(context, leased, transfers, TransferState.SLOTTED, checked.reasons)
-    ready = [t for t in transfers if t.id in checked.clear and t.token not in unsound]
-    await _delay(
-        context,
-        leased,
-        {t.id: unsound[t.token] for t in transfers if t.id in checked.clear and t.token in unsound},
-    )
+    waiting = {
+        t.id: unsound[address]
+        for t in transfers
+        for address in (t.token, t.disperse)
+        if t.id in checked.clear and address in unsound
+    }
+    await _delay(context, leased, waiting)
+    ready = [t for t in transfers if t.id in checked.clear and t.id not in waiting]
     if not ready:
         return []
     try:
-        answers = await signer.sign([_request(t, orders[t.id]) for t in ready])
+        answers = await signer.sign(
+            [order_request(t, orders.get(t.id, []), attempt=FIRST_ATTEMPT) for t in ready]
+        )
     except (Transient, OutcomeUnknown) as error:
         await _delay(context, leased, {transfer.id: error.message for transfer in ready})
         return []
@@ -80,27 +84,31 @@ async def sign(
 
 
 async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
-    """Tokens that must not be signed for now, each with why: not the pinned code, or nobody answers."""
+    """Tokens and contracts that must not be signed for now, each with why: not the pinned code, or nobody
+    answers.
+    """
     found: dict[str, str] = {}
-    for token in sorted({transfer.token for transfer in transfers}):
+    called = {address for t in transfers for address in (t.token, t.disperse) if address}
+    for address in sorted(called):
         try:
-            check = await context.tokens.check(token)
+            check = await context.tokens.check(address)
         except TreasurerError as error:
-            found[token] = error.message
+            found[address] = error.message
             continue
         if not check.sound:
-            found[token] = "; ".join(finding.message for finding in check.findings)
-            log.error("token.unsound", token=token, reason=found[token])
+            found[address] = "; ".join(finding.message for finding in check.findings)
+            log.error("contract.unsound", address=address, reason=found[address])
     return found
 
 
-def _request(transfer: Transfer, orders: Sequence[bytes]) -> SignPayment:
-    return payment_request(transfer, orders, attempt=FIRST_ATTEMPT)
-
-
-def payment_request(transfer: Transfer, orders: Sequence[bytes], *, attempt: int) -> SignPayment:
-    """What the signer is asked for a slot's payment: the very bytes that were approved."""
+def order_request(
+    transfer: Transfer, orders: Sequence[bytes], *, attempt: int
+) -> SignPayment | SignAllowance:
+    """What the signer is asked for a slot: the very bytes that were approved."""
     nonce, _ = transfer.slot
+    if transfer.allowance is not None:
+        order = transfer.allowance.canonical_bytes()
+        return SignAllowance(order=order, nonce=nonce, attempt=attempt, fees=transfer.fees)
     if [digest(order) for order in orders] != [item.order_digest for item in transfer.items]:
         raise InvariantViolated("ORDER_CHANGED", f"an order of transfer {transfer.id} was changed")
     return SignPayment(
@@ -132,7 +140,7 @@ def _sorted_answers(
         signed[transfer.id] = Attempt(
             transfer_id=transfer.id,
             number=FIRST_ATTEMPT,
-            kind=AttemptKind.PAYMENT,
+            kind=transfer.attempt_kind,
             transaction_hash=answer.transaction_hash,
             call_digest=answer.call_digest,
             raw=answer.raw,

@@ -14,9 +14,13 @@ from saga.evidence import Verdict
 from saga.journal import record
 from saga.leases import Leased
 from saga.transfer import Transfer, TransferState, require_legal
-from treasurer.kernel.ids import TransferId
+from treasurer.allowances import store as allowances
+from treasurer.allowances.model import AllowanceState
+from treasurer.kernel.errors import InvariantViolated
+from treasurer.kernel.ids import OrganizationId, TransferId
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending, windows
+from treasurer.payments import store as payments
 
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -54,9 +58,9 @@ async def void_mined(
     reasons = {transfer.id: f"its transaction was {verdict.value}" for transfer in transfers}
     for transfer in transfers:
         # Both cost gas, so the next try waits longer each time, until the order expires.
-        tries = await store.transfers_of(
-            connection, leased.organization_id, transfer.items[0].payment_id
-        )
+        tries = 0
+        for item in transfer.items[:1]:
+            tries = await store.transfers_of(connection, leased.organization_id, item.payment_id)
         await _void(
             context,
             connection,
@@ -66,6 +70,7 @@ async def void_mined(
             reasons,
             wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
         )
+    await _part(connection, leased, transfers)
 
 
 async def void_foreign(
@@ -90,6 +95,34 @@ async def void_foreign(
         {transfer.id: "another transaction used its slot up"},
         wait=LONGEST_WAIT,
     )
+    await _part(connection, leased, [transfer])
+
+
+async def end_allowances(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    transfers: Sequence[Transfer],
+    after: AllowanceState,
+    result: str,
+) -> None:
+    """End the allowances that `transfers` carry; one that failed is proposed anew by people."""
+    ids = [t.allowance.allowance_id for t in transfers if t.allowance]
+    if not ids:
+        return
+    moved = await allowances.move(
+        connection, organization_id, ids, AllowanceState.EXECUTING, after, result
+    )
+    if moved != len(ids):
+        raise InvariantViolated("ALLOWANCE_STATE", "a transfer's allowance moved on")
+
+
+async def _part(connection: AsyncConnection, leased: Leased, transfers: Sequence[Transfer]) -> None:
+    """Payments of a batch that used its slot up go alone from now on: one of them may have failed all."""
+    ids = [
+        item.payment_id for transfer in transfers if transfer.disperse for item in transfer.items
+    ]
+    if ids:
+        await payments.set_alone(connection, leased.organization_id, ids)
 
 
 async def _void(
@@ -120,16 +153,20 @@ async def _void(
             store.Move(before, TransferState.VOID, next_at=None, reason=reasons[transfer.id]),
             now,
         )
-    await store.close_items(
-        connection, organization_id, {item.payment_id: None for item in items}, settled=False
-    )
-    await context.outcomes.voided(
-        connection,
-        organization_id,
-        [item.payment_id for item in items],
-        now=now,
-        next_at=now + wait,
-    )
+        await end_allowances(
+            connection, organization_id, [transfer], AllowanceState.VOID, reasons[transfer.id]
+        )
+    if items:
+        await store.close_items(
+            connection, organization_id, {item.payment_id: None for item in items}, settled=False
+        )
+        await context.outcomes.voided(
+            connection,
+            organization_id,
+            [item.payment_id for item in items],
+            now=now,
+            next_at=now + wait,
+        )
     await record(
         context,
         connection,

@@ -14,12 +14,20 @@ from treasurer.chain.errors import CallReverted, NotAToken
 from treasurer.chain.finality import is_final
 from treasurer.chain.pinning import verify_network
 from treasurer.chain.port import BalanceChange, BroadcastOutcome, OpenChain
-from treasurer.chain.tokens import ExpectedItem, decode_transfers, match_items, net_changes
+from treasurer.chain.tokens import (
+    ExpectedItem,
+    decode_approvals,
+    decode_transfers,
+    match_items,
+    net_changes,
+)
 from treasurer.embedded.devchain.seed import deploy_test_usd
-from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction, transfer_calldata
+from treasurer.kernel.calldata import approve_calldata, transfer_calldata
+from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
 
 TREASURY = 0
 HALDEN = address(1)
+SPENDER = address(7)
 MINTED = 500_000_000_000
 
 
@@ -116,6 +124,28 @@ async def test_a_payment_from_broadcast_to_finality(node: Fixture) -> None:
         BroadcastOutcome.NONCE_TOO_LOW,
         BroadcastOutcome.ALREADY_KNOWN,
     }
+
+
+async def test_an_allowance_is_read_at_a_block(node: Fixture) -> None:
+    owners = [address(TREASURY), HALDEN]
+    assert await node.chain.token_allowances(node.token, owners, SPENDER) == [0, 0]
+    allow = approve_calldata(SPENDER, 700)
+    raw, hash_ = signed(TREASURY, await node.next_nonce(), to=node.token, data=allow)
+    await node.chain.broadcast(bytes.fromhex(raw[2:]))
+    mine(node.url)
+    receipt = await node.chain.receipt(bytes.fromhex(hash_[2:]))
+    assert receipt is not None
+    assert decode_approvals(receipt, node.token, owner=owners[0], spender=SPENDER) == (700,)
+    block = await node.chain.block(receipt.block_number)
+    assert block is not None
+    for at in (block.hash, block.number, "latest"):
+        assert await node.chain.token_allowances(node.token, owners, SPENDER, at) == [700, 0]  # type: ignore[arg-type]
+    assert await node.chain.token_allowances(node.token, owners, SPENDER, block.parent_hash) == [
+        0,
+        0,
+    ]
+    with pytest.raises(NotAToken):
+        await node.chain.token_allowances(HALDEN, owners, SPENDER)
 
 
 async def test_a_batch_of_sixteen_in_one_block(node: Fixture) -> None:

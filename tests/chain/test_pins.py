@@ -15,7 +15,12 @@ from tests.support.embedded import JsonRpc, address
 from treasurer.chain.errors import NetworkMismatch
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.finality import Depth
-from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
+from treasurer.chain.networks import (
+    NetworkProfile,
+    PinnedContract,
+    load_profile,
+    shipped_profile,
+)
 from treasurer.chain.pinning import TokenWatch, require_network, verify_network, verify_token
 from treasurer.chain.proxies import BEACON_SLOT, IMPLEMENTATION_SLOTS, Implementation, observe
 from treasurer.embedded.devchain.seed import deploy_test_usd
@@ -194,3 +199,26 @@ def test_an_implementation_is_pinned_in_the_profile() -> None:
     )
     profile = load_profile(text, token_addresses={"USDC": "0x" + "ab" * 20})
     assert profile.tokens[0].implementation == Implementation(LOGIC, b"\xab" * 32)
+
+
+def test_the_contract_that_pays_batches_is_pinned_in_the_profile() -> None:
+    text = shipped_profile("development")
+    token = {"USDC": "0x" + "ab" * 20}
+    assert load_profile(text, token_addresses=token).disperse is None
+    text += f'disperse: {{address: "{LOGIC.upper().replace("0X", "0x")}", code_hash: "0x{"cd" * 32}"}}\n'
+    pinned = load_profile(text, token_addresses=token).disperse
+    assert pinned == PinnedContract(LOGIC, b"\xcd" * 32)
+
+
+async def test_another_contract_than_the_pinned_one_pays_no_batch(
+    contracts: Contracts, chain: EvmChain
+) -> None:
+    sound = PinnedContract(contracts.token, keccak(bytes.fromhex(CODE[2:])))
+    watch = TokenWatch(chain, replace(PLAIN, tokens=(), disperse=sound), lambda: NOW)
+    assert (await watch.check(contracts.token)).sound
+    other = replace(PLAIN, tokens=(), disperse=replace(sound, code_hash=bytes(32)))
+    check = await TokenWatch(chain, other, lambda: NOW).check(contracts.token)
+    assert [finding.code for finding in check.findings] == ["DISPERSE_CODE_CHANGED"]
+    assert [finding.code for finding in await verify_network(chain, other)] == [
+        "DISPERSE_CODE_CHANGED"
+    ]

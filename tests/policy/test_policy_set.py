@@ -191,3 +191,14 @@ def test_every_rule_says_what_it_means():
         " within 72 h. Up to 25,000.00 USD: asks 1 of approver or cfo and 1 of cfo, different"
         " people, within 72 h. Above that: denied."
     )
+
+
+def test_payments_share_a_transaction_only_where_the_policy_says_so():
+    assert norwick().most_in_batch == 1
+    batched = load_policy_set(NORWICK_YAML + "batches: {at_most: 20}\n")
+    assert batched.most_in_batch == 20
+    assert batched.digest != norwick().digest
+    assert parse_policy_set(batched.canonical) == batched
+    for most in (1, 101):
+        error = fault(NORWICK_YAML + f"batches: {{at_most: {most}}}\n")
+        assert "batches.at_most" in error.message

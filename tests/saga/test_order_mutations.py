@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from policy.quorum import Choice
 from saga.steps.reserve import reserve
-from saga.steps.sign import payment_request
+from saga.steps.sign import order_request
 from saga.transfer import Transfer, TransferItem, TransferState
 from tests.support.approvals import RECIPIENT, USDC, WALLET
 from tests.support.clock import START
@@ -147,13 +147,13 @@ def test_a_changed_order_is_never_handed_to_the_signer() -> None:
         not_after=now,
     )
     transfer = _slotted(order)
-    assert payment_request(transfer, [order.canonical_bytes()], attempt=1).orders
+    assert order_request(transfer, [order.canonical_bytes()], attempt=1).orders
     for name, mutant in mutants(order).items():
         with pytest.raises(InvariantViolated, match="ORDER_CHANGED"):
-            payment_request(transfer, [mutant.canonical_bytes()], attempt=1)
+            order_request(transfer, [mutant.canonical_bytes()], attempt=1)
         assert mutant.digest != order.digest, name
     with pytest.raises(InvariantViolated, match="ORDER_CHANGED"):
-        payment_request(transfer, [], attempt=1)
+        order_request(transfer, [], attempt=1)
 
 
 def _slotted(order: ExecutionOrder) -> Transfer:

@@ -13,13 +13,15 @@ from pathlib import Path
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
+from contracts.artifacts import load_artifact
 from saga.context import FeePolicy, Pace, SagaContext
 from saga.engine import Pump
 from saga.failpoints import Failpoint, unarmed
 from signer.home import create_home
 from signer.keys import DEVELOPMENT_SCRYPT_N
-from signer.limits import Destination, Limits, TokenLimit
+from signer.limits import Destination, Limits, Spender, TokenLimit
 from signer.settings import Home
+from tests.support.contracts import DEPLOYER, Contract, send
 from tests.support.embedded import JsonRpc, signed
 from tests.support.organization import TestOrganization, create_organization
 from tests.support.payees import WORLD
@@ -29,13 +31,14 @@ from treasurer.audit.service import AuditService
 from treasurer.bootstrap import utc_now
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.fees import FeeCaps
-from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
+from treasurer.chain.networks import NetworkProfile, PinnedContract, load_profile, shipped_profile
 from treasurer.chain.pinning import TokenWatch
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
 from treasurer.embedded.devchain.accounts import development_account
-from treasurer.embedded.devchain.seed import deploy_test_usd
+from treasurer.embedded.devchain.seed import deploy_disperse, deploy_test_usd
+from treasurer.kernel.calldata import approve_calldata
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import InvoiceId, PayeeId
 from treasurer.kernel.money import Asset
@@ -55,6 +58,7 @@ USDC = Asset("USDC", 6)
 ETH = Asset("ETH", 18)
 NORWICK = Path("samples/policies/norwick.yaml")
 GWEI = 10**9
+SHIPPED_TOKEN = load_artifact("TestUSD")
 _ACCOUNTS = count(20)
 """Development chains fund the first ten accounts; each treasury's own one gets gas from number 0."""
 GAS_WEI = 100 * 10**18
@@ -73,6 +77,17 @@ _INSERT_INVOICE = text("""
 
 
 _PACE = replace(Pace(), poll=timedelta(0), retry=timedelta(milliseconds=50))
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How a treasury pays several payments at once. `allowed_minor` is what its wallet lets be moved."""
+
+    at_most: int | None = 20
+    allowed_minor: int = 10**12
+    pinned: bool = True
+    pinned_by_signer: bool = True
+    code_hash: bytes = load_artifact("Disperse").runtime_code_hash
 
 
 @dataclass
@@ -158,13 +173,14 @@ class Treasury:
             await connection.execute(text(sql), parameters)
 
 
-def _limits(token: str, wallet: str) -> Limits:
+def _limits(token: str, wallet: str, disperse: str | None) -> Limits:
     return Limits(
         chain_ids=(31337,),
         wallets=(wallet,),
         max_fee_per_gas_wei=150 * GWEI,
         max_gas_limit=200_000,
-        tokens=(TokenLimit(31337, token, "USDC", 6, 10**12, 10**13),),
+        tokens=(TokenLimit(31337, token, "USDC", 6, 10**12, 10**13, 10**12),),
+        spenders=(Spender(31337, disperse, "Disperse"),) if disperse else (),
         destinations=tuple(Destination(31337, address, name) for _, name, address in WORLD),
     )
 
@@ -177,13 +193,22 @@ async def open_treasury(
     clock: Clock = utc_now,
     *,
     minted_minor: int = 10**12,
+    odd_token: Contract | None = None,
+    batching: Batching | None = None,
 ) -> AsyncIterator[Treasury]:
-    """Deploy, fund, enrol, activate and start the signer; stop it afterwards."""
-    account = development_account(next(_ACCOUNTS))
+    """Deploy, fund, enrol, activate and start the signer; stop it afterwards.
+
+    Pays by `odd_token` instead of the test dollar, if one is given.
+    """
+    index = next(_ACCOUNTS)
+    account = development_account(index)
     wallet_address = account.address.lower()
     fund_gas(chain_url, wallet_address)
-    token = deploy_test_usd(chain_url, mint_to=wallet_address, amount_minor=minted_minor)
-    limits = _limits(token, wallet_address)
+    token = _token(chain_url, wallet_address, minted_minor, odd_token)
+    disperse = _allowed_disperse(chain_url, index, token, batching) if batching else None
+    limits = _limits(
+        token, wallet_address, disperse if batching and batching.pinned_by_signer else None
+    )
     create_home(
         folder,
         private_keys=[bytes(account.key)],
@@ -191,8 +216,11 @@ async def open_treasury(
         scrypt_n=DEVELOPMENT_SCRYPT_N,
     )
     organization = await create_organization(database, burn_minor=100_000_00)
-    profile = load_profile(shipped_profile("development"), token_addresses={"USDC": token})
+    profile = _profile(token, odd_token)
     rail = Rail(31337, "development", ETH, (RailToken(USDC, token, "USD"),), 7 * 24 * 3600)
+    if batching and batching.pinned and disperse:
+        profile = replace(profile, disperse=PinnedContract(disperse, batching.code_hash))
+        rail = replace(rail, disperse=disperse)
     outbox = Outbox(queue=JobQueue(), clock=clock, new_id=uuid7)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
     policies = PolicyService(database=database, clock=clock, new_id=uuid7)
@@ -204,7 +232,7 @@ async def open_treasury(
         clock=clock,
         new_id=uuid7,
     )
-    await policies.activate_first(organization.administrator, NORWICK.read_text())
+    await policies.activate_first(organization.administrator, _policy(batching))
     async with EvmChain(chain_url, profile) as chain:
         with signer_process(Home(folder)) as process:
             await process.start()
@@ -247,6 +275,38 @@ async def open_treasury(
             await opened.execute("UPDATE transfers SET next_at = NULL WHERE next_at IS NOT NULL")
             await opened.execute("UPDATE payments SET next_at = NULL WHERE next_at IS NOT NULL")
             await signer.close()
+
+
+def _token(chain_url: str, wallet: str, minted_minor: int, odd_token: Contract | None) -> str:
+    if odd_token is None:
+        return deploy_test_usd(chain_url, mint_to=wallet, amount_minor=minted_minor)
+    odd_token.must_send(DEPLOYER, "mint", wallet, minted_minor)
+    return odd_token.at
+
+
+def _profile(token: str, odd_token: Contract | None) -> NetworkProfile:
+    text = shipped_profile("development")
+    if odd_token is not None:
+        text = text.replace(
+            SHIPPED_TOKEN.runtime_code_hash.hex(), odd_token.artifact.runtime_code_hash.hex()
+        )
+    return load_profile(text, token_addresses={"USDC": token})
+
+
+def _allowed_disperse(chain_url: str, wallet: int, token: str, batching: Batching) -> str:
+    """The contract that pays batches, allowed by the wallet before it is taken into the books."""
+    disperse = deploy_disperse(chain_url)
+    with JsonRpc(chain_url) as rpc:
+        allow = approve_calldata(disperse, batching.allowed_minor)
+        assert send(rpc, wallet, to=token, data=allow)["status"] == "0x1"
+    return disperse
+
+
+def _policy(batching: Batching | None) -> str:
+    text = NORWICK.read_text()
+    if batching is None or batching.at_most is None:
+        return text
+    return f"{text}\nbatches:\n  at_most: {batching.at_most}\n"
 
 
 def fund_gas(chain_url: str, address: str) -> None:

@@ -36,7 +36,7 @@ from treasurer.chain.port import (
     Receipt,
 )
 from treasurer.chain.rpc import JsonRpc
-from treasurer.chain.tokens import DECIMALS_CALL, balance_of_call
+from treasurer.chain.tokens import DECIMALS_CALL, allowance_call, balance_of_call
 from treasurer.kernel.transaction import UnsignedTransaction
 
 
@@ -151,7 +151,21 @@ class EvmChain:
             ({"to": token, "data": "0x" + balance_of_call(owner).hex()}, _selector(block))
             for owner in owners
         ]
-        return [_balance(token, answer) for answer in await self._rpc.batch("eth_call", calls)]
+        answers = await self._rpc.batch("eth_call", calls)
+        return [_amount(token, "balanceOf(address)", answer) for answer in answers]
+
+    async def token_allowances(
+        self, token: str, owners: Sequence[str], spender: str, block: BlockSelector = "latest"
+    ) -> list[int]:
+        calls: list[tuple[Json, ...]] = [
+            (
+                {"to": token, "data": "0x" + allowance_call(owner, spender).hex()},
+                _selector(block),
+            )
+            for owner in owners
+        ]
+        answers = await self._rpc.batch("eth_call", calls)
+        return [_amount(token, "allowance(address,address)", answer) for answer in answers]
 
     async def transfer_logs(
         self, tokens: Sequence[str], holders: Sequence[str], first: int, last: int
@@ -253,11 +267,11 @@ def _selector(block: BlockSelector) -> Json:
     return block if isinstance(block, str) else hex(block)
 
 
-def _balance(token: str, answer: Result) -> int:
+def _amount(token: str, function: str, answer: Result) -> int:
     # An address without code answers with no bytes at all: a missing token, not a balance of 0.
     content = decoding.decode("eth_call", decoding.data, value("eth_call", answer))
     if len(content) != 32:
-        raise NotAToken(token, "balanceOf(address)")
+        raise NotAToken(token, function)
     return int.from_bytes(content)
 
 

@@ -41,6 +41,14 @@ class PinnedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedContract:
+    """Our disperse contract on this network. `code_hash` is keccak256 of its run-time code."""
+
+    address: str
+    code_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkProfile:
     """A network as this installation understands it. Fees in wei a unit of gas."""
 
@@ -56,6 +64,8 @@ class NetworkProfile:
     rpc_calls_per_second: int | None
     """What one provider is asked at most; None where the operator knows of no limit."""
     tokens: tuple[PinnedToken, ...]
+    disperse: PinnedContract | None = None
+    """What pays several payments in one transaction; None where every payment has its own."""
 
     def token(self, address: str) -> PinnedToken | None:
         """The pinned token at `address`."""
@@ -75,7 +85,7 @@ class _NativeDocument(_Document):
     decimals: StrictInt
 
 
-class _ImplementationDocument(_Document):
+class _ContractDocument(_Document):
     address: _Address
     code_hash: _Hash
 
@@ -85,7 +95,7 @@ class _TokenDocument(_Document):
     decimals: StrictInt = Field(ge=0, le=18)
     address: _Address | None = None
     code_hash: _Hash | None = None
-    implementation: _ImplementationDocument | None = None
+    implementation: _ContractDocument | None = None
     peg: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
@@ -101,6 +111,7 @@ class _ProfileDocument(_Document):
     rpc_timeout_s: StrictInt = Field(gt=0)
     rpc_calls_per_second: StrictInt | None = Field(default=None, gt=0)
     tokens: tuple[_TokenDocument, ...]
+    disperse: _ContractDocument | None = None
 
 
 def shipped_profile(name: str) -> str:
@@ -141,6 +152,7 @@ def load_profile(text: str, *, token_addresses: Mapping[str, str] | None = None)
         rpc_timeout_s=document.rpc_timeout_s,
         rpc_calls_per_second=document.rpc_calls_per_second,
         tokens=tuple(_token(token, given.get(token.symbol)) for token in document.tokens),
+        disperse=_contract(document.disperse),
     )
 
 
@@ -180,10 +192,16 @@ def _token(document: _TokenDocument, given: str | None) -> PinnedToken:
     )
 
 
-def _implementation(document: _ImplementationDocument | None) -> Implementation | None:
+def _implementation(document: _ContractDocument | None) -> Implementation | None:
     if document is None:
         return None
     return Implementation(document.address.lower(), bytes.fromhex(document.code_hash[2:]))
+
+
+def _contract(document: _ContractDocument | None) -> PinnedContract | None:
+    if document is None:
+        return None
+    return PinnedContract(document.address.lower(), bytes.fromhex(document.code_hash[2:]))
 
 
 def _hash(text: str | None) -> bytes | None:

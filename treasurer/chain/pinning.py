@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from eth_hash.auto import keccak
+
 from treasurer.chain.errors import FinalityTagMissing, NetworkMismatch, NotAToken
 from treasurer.chain.finality import FinalizedTag
-from treasurer.chain.networks import NetworkProfile, PinnedToken
+from treasurer.chain.networks import NetworkProfile, PinnedContract, PinnedToken
 from treasurer.chain.port import Chain
 from treasurer.chain.proxies import Observed, observe
 from treasurer.kernel.clock import Clock
@@ -46,7 +48,10 @@ async def verify_network(chain: Chain, profile: NetworkProfile) -> tuple[Network
     findings = await _verify_identity(chain, profile) or await _verify_finality(chain, profile)
     if findings:
         return findings
-    each = await asyncio.gather(*(_verify_token(chain, token) for token in profile.tokens))
+    each = await asyncio.gather(
+        *(_verify_token(chain, token) for token in profile.tokens),
+        *(_verify_contract(chain, contract) for contract in (profile.disperse,) if contract),
+    )
     return tuple(finding for findings in each for finding in findings)
 
 
@@ -79,8 +84,19 @@ async def verify_token(
     return TokenCheck(address, now, identity or tuple(own))
 
 
+async def verify_disperse(
+    chain: Chain, profile: NetworkProfile, contract: PinnedContract, *, now: datetime
+) -> TokenCheck:
+    """Chain id, genesis and the code of the contract that pays batches. Raises as `verify_token`."""
+    identity, own = await asyncio.gather(
+        _verify_identity(chain, profile), _verify_contract(chain, contract)
+    )
+    return TokenCheck(contract.address, now, identity or tuple(own))
+
+
 class TokenWatch:
-    """Checks tokens before signatures. A sound result serves for `lasts`; a finding is asked anew.
+    """Checks tokens, and the contract that pays batches, before signatures. A sound result serves for
+    `lasts`; a finding is asked anew.
 
     An upgrade within that time is not seen before a signature, but at settlement: the logs and balances
     of the block decide what was paid.
@@ -100,13 +116,17 @@ class TokenWatch:
         self._sound: dict[str, TokenCheck] = {}
 
     async def check(self, token: str) -> TokenCheck:
-        """The token's newest check, at most `lasts` old. Raises as `verify_token`."""
+        """The newest check of that address, at most `lasts` old. Raises as `verify_token`."""
         now = self._clock()
         known = self._sound.get(token)
         if known is not None and timedelta(0) <= now - known.as_of < self._lasts:
             return known
         self._sound.pop(token, None)
-        made = await verify_token(self._chain, self._profile, token, now=now)
+        disperse = self._profile.disperse
+        if disperse is not None and token == disperse.address:
+            made = await verify_disperse(self._chain, self._profile, disperse, now=now)
+        else:
+            made = await verify_token(self._chain, self._profile, token, now=now)
         if made.sound:
             self._sound[token] = made
         return made
@@ -145,6 +165,18 @@ async def _verify_finality(chain: Chain, profile: NetworkProfile) -> tuple[Netwo
     except FinalityTagMissing as missing:
         return (NetworkFinding(missing.code, missing.message),)
     return ()
+
+
+async def _verify_contract(chain: Chain, contract: PinnedContract) -> list[NetworkFinding]:
+    if keccak(await chain.code(contract.address)) == contract.code_hash:
+        return []
+    return [
+        NetworkFinding(
+            "DISPERSE_CODE_CHANGED",
+            f"the code at {contract.address} is not the pinned disperse contract: no batch is signed",
+            contract.address,
+        )
+    ]
 
 
 async def _verify_token(chain: Chain, token: PinnedToken) -> list[NetworkFinding]:

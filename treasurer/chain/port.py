@@ -155,6 +155,11 @@ class Chain(Protocol):
     ) -> list[int]:
         """Base units, in the order of `owners`."""
 
+    async def token_allowances(
+        self, token: str, owners: Sequence[str], spender: str, block: BlockSelector = "latest"
+    ) -> list[int]:
+        """Base units that `spender` may still move of each of `owners`, in their order."""
+
     async def transfer_logs(
         self, tokens: Sequence[str], holders: Sequence[str], first: int, last: int
     ) -> tuple[PlacedLog, ...]:

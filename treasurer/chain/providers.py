@@ -85,6 +85,15 @@ class SeveralProviders:
             f"balances of {token}", block, lambda chain: chain.token_balances(token, owners, block)
         )
 
+    async def token_allowances(
+        self, token: str, owners: Sequence[str], spender: str, block: BlockSelector = "latest"
+    ) -> list[int]:
+        return await self._at(
+            f"allowances of {token}",
+            block,
+            lambda chain: chain.token_allowances(token, owners, spender, block),
+        )
+
     async def transfer_logs(
         self, tokens: Sequence[str], holders: Sequence[str], first: int, last: int
     ) -> tuple[PlacedLog, ...]:

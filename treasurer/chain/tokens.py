@@ -1,4 +1,4 @@
-"""Owns ERC-20: the three calls we make and the one event we believe. Must never trust `status`.
+"""Owns ERC-20: the calls we make and the one event we believe. Must never trust `status`.
 
 `status == 1` proves nothing: an address without code and a token that returns false give it too.
 Evidence is the `Transfer` log of the pinned token and the net change of its balances.
@@ -13,8 +13,12 @@ from treasurer.kernel.order import require_address
 
 TRANSFER_TOPIC = bytes.fromhex("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef")
 """keccak256("Transfer(address,address,uint256)")."""
+APPROVAL_TOPIC = bytes.fromhex("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925")
+"""keccak256("Approval(address,address,uint256)")."""
 _BALANCE_OF = bytes.fromhex("70a08231")
 """First four bytes of keccak256("balanceOf(address)")."""
+_ALLOWANCE = bytes.fromhex("dd62ed3e")
+"""First four bytes of keccak256("allowance(address,address)")."""
 DECIMALS_CALL = bytes.fromhex("313ce567")
 """First four bytes of keccak256("decimals()")."""
 _WORD_BYTES = 32
@@ -51,6 +55,12 @@ def balance_of_call(owner: str) -> bytes:
     return _BALANCE_OF + bytes.fromhex(require_address(owner)[2:]).rjust(_WORD_BYTES, b"\0")
 
 
+def allowance_call(owner: str, spender: str) -> bytes:
+    """Call data of `allowance(owner, spender)`."""
+    words = [bytes.fromhex(require_address(each)[2:]).rjust(32, b"\0") for each in (owner, spender)]
+    return _ALLOWANCE + b"".join(words)
+
+
 def decode_transfers(receipt: Receipt, token: str) -> tuple[TokenTransfer, ...]:
     """The `Transfer` events that `token` itself emitted, in order of emission.
 
@@ -73,6 +83,16 @@ def decode_transfer(log: Log) -> TokenTransfer | None:
         recipient=_address(log.topics[2]),
         amount_minor=int.from_bytes(log.data),
         log_index=log.log_index,
+    )
+
+
+def decode_approvals(receipt: Receipt, token: str, *, owner: str, spender: str) -> tuple[int, ...]:
+    """What `token` says `owner` allowed `spender`, base units, in order of emission."""
+    named = (APPROVAL_TOPIC, _topic(owner), _topic(spender))
+    return tuple(
+        int.from_bytes(log.data)
+        for log in receipt.logs
+        if log.address == token and log.topics == named and len(log.data) == _WORD_BYTES
     )
 
 
@@ -109,6 +129,10 @@ def net_changes(receipts: Iterable[Receipt], *, token: str) -> dict[str, int]:
             changes[transfer.sender] -= transfer.amount_minor
             changes[transfer.recipient] += transfer.amount_minor
     return changes
+
+
+def _topic(address: str) -> bytes:
+    return bytes.fromhex(require_address(address)[2:]).rjust(_WORD_BYTES, b"\0")
 
 
 def _address(topic: bytes) -> str:

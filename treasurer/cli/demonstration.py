@@ -9,15 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 
+from contracts.artifacts import load_artifact
 from signer.home import create_home
 from signer.keys import DEVELOPMENT_SCRYPT_N
-from signer.limits import Destination, Limits, TokenLimit
+from signer.limits import Destination, Limits, Spender, TokenLimit
 from treasurer.bootstrap import WEI_PER_GWEI, Core, open_chain
-from treasurer.chain.networks import shipped_profile
+from treasurer.chain.networks import PinnedContract, shipped_profile
 from treasurer.cli.network_file import pinned, write_network
 from treasurer.cli.own_organization import DEMONSTRATION, remember_organization
 from treasurer.embedded.devchain.accounts import CHAIN_ID, development_account
-from treasurer.embedded.devchain.seed import deploy_test_usd
+from treasurer.embedded.devchain.seed import deploy_disperse, deploy_test_usd
 from treasurer.identity.idempotency import claim_for
 from treasurer.identity.model import User
 from treasurer.identity.organizations import NewOrganization, create_organization
@@ -60,17 +61,20 @@ class Norwick:
 
 
 def prepare_network(settings: Settings) -> None:
-    """Deploy and mint the test token, pin it in network.yaml, and make the signer's folder."""
+    """Deploy the contracts, mint the test token, pin both in network.yaml, make the signer's folder."""
     wallet = development_account(0)
     token = deploy_test_usd(settings.rpc_urls[0], mint_to=wallet.address.lower())
+    disperse = PinnedContract(
+        deploy_disperse(settings.rpc_urls[0]), load_artifact("Disperse").runtime_code_hash
+    )
     home = settings.home
     if not home.network.exists():
-        write_network(settings, pinned(shipped_profile("development"), {"USDC": token}))
+        write_network(settings, pinned(shipped_profile("development"), {"USDC": token}, disperse))
     if not (home.signer / "journal.bin").exists():
         create_home(
             home.signer,
             private_keys=[bytes(wallet.key)],
-            limits=_limits(token, wallet.address.lower()),
+            limits=_limits(token, wallet.address.lower(), disperse.address),
             scrypt_n=DEVELOPMENT_SCRYPT_N,
         )
 
@@ -186,13 +190,14 @@ async def _payees(core: Core, people: Mapping[str, User]) -> None:
         await core.payees.verify_address(administrator, entry.id, cooling_off_s=0)
 
 
-def _limits(token: str, wallet: str) -> Limits:
+def _limits(token: str, wallet: str, disperse: str) -> Limits:
     return Limits(
         chain_ids=(CHAIN_ID,),
         wallets=(wallet,),
         max_fee_per_gas_wei=200 * WEI_PER_GWEI,
         max_gas_limit=200_000,
-        tokens=(TokenLimit(CHAIN_ID, token, "USDC", 6, _USDC_CAP, _USDC_CAP),),
+        tokens=(TokenLimit(CHAIN_ID, token, "USDC", 6, _USDC_CAP, _USDC_CAP, _USDC_CAP),),
+        spenders=(Spender(CHAIN_ID, disperse, "Disperse"),),
         destinations=tuple(
             Destination(CHAIN_ID, development_account(account).address.lower(), name)
             for _, name, _, account in PAYEES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from treasurer.chain.networks import SHIPPED, load_profile, shipped_profile
+from treasurer.chain.networks import SHIPPED, PinnedContract, load_profile, shipped_profile
 from treasurer.chain.proxies import Observed
 from treasurer.kernel.errors import Conflict, NotFound
 from treasurer.settings import Settings
@@ -27,12 +27,19 @@ def profile_text(name_or_file: str) -> str:
         ) from None
 
 
-def pinned(text: str, addresses: Mapping[str, str]) -> str:
-    """The profile's YAML with `addresses` (by symbol) filled in where it leaves them open."""
+def pinned(text: str, addresses: Mapping[str, str], disperse: PinnedContract | None = None) -> str:
+    """The profile's YAML with `addresses` (by symbol) filled in where it leaves them open, and with the
+    contract that pays batches.
+    """
     load_profile(text, token_addresses=addresses)
     profile = yaml.safe_load(text)
     for entry in profile["tokens"]:
         entry["address"] = entry.get("address") or addresses[entry["symbol"]]
+    if disperse is not None:
+        profile["disperse"] = {
+            "address": disperse.address,
+            "code_hash": f"0x{disperse.code_hash.hex()}",
+        }
     return yaml.safe_dump(profile, sort_keys=False)
 
 

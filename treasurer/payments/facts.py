@@ -46,6 +46,13 @@ class Candidate:
     initiator_roles: tuple[str, ...]
     history: HistoryFact
     sanctions: SanctionsFact | None
+    alone: bool
+    """Whether it was in a batch that failed, and so must have a transaction of its own."""
+
+    @property
+    def amount_minor(self) -> int:
+        """What its order moves, in base units of the token."""
+        return self.order.items[0].amount_minor
 
     def barred(self, now: datetime) -> frozenset[UserId]:
         """Who changed the payee's address within its cooling-off: they do not count (I12)."""

@@ -17,13 +17,17 @@ class RailToken:
 
 @dataclass(frozen=True, slots=True)
 class Rail:
-    """The network that payments leave by. `order_lifetime_s` bounds every order's `not_after`."""
+    """The network that payments leave by. `order_lifetime_s` bounds every order's `not_after`.
+
+    `disperse` is the pinned contract that pays several payments at once; None where there is none.
+    """
 
     chain_id: int
     network: str
     native: Asset
     tokens: tuple[RailToken, ...]
     order_lifetime_s: int
+    disperse: str | None = None
 
     def token_for(self, currency: str) -> RailToken:
         """The token that settles an invoice in `currency`: itself, else the first one pegged to it."""

@@ -73,7 +73,7 @@ _LOCK_INVOICES = text("""
     ORDER BY id FOR UPDATE
 """)
 _CANDIDATES = text(f"""
-    SELECT {_COLUMNS}, p.reserve_attempts, y.state AS payee_state, d.address,
+    SELECT {_COLUMNS}, p.reserve_attempts, p.alone, y.state AS payee_state, d.address,
         d.state AS address_state,
         greatest(d.cooling_off_until, y.cooling_off_until) AS cooling_off_until, d.changed_by,
         i.currency_decimals,
@@ -108,6 +108,9 @@ _MOVE = text("""
 _MOVE_MANY = text("""
     UPDATE payments SET state = :after, next_at = :next_at
     WHERE organization_id = :organization_id AND id = ANY(:ids) AND state = :before
+""")
+_SET_ALONE = text("""
+    UPDATE payments SET alone = true WHERE organization_id = :organization_id AND id = ANY(:ids)
 """)
 _PUT_OFF = text("""
     UPDATE payments p SET next_at = :next_at, reserve_attempts = p.reserve_attempts + 1,
@@ -318,6 +321,13 @@ async def put_off(
                 "next_at": next_at,
             },
         )
+
+
+async def set_alone(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[PaymentId]
+) -> None:
+    """From now on each of `ids` has a transaction of its own: the batch they were in failed."""
+    await connection.execute(_SET_ALONE, {"organization_id": organization_id, "ids": list(ids)})
 
 
 async def candidates(
@@ -540,4 +550,5 @@ def _candidate(row: RowMapping) -> Candidate:
         sanctions=SanctionsFact(tuple(row["sanctions_hits"]), row["sanctions_as_of"])
         if row["sanctions_as_of"]
         else None,
+        alone=row["alone"],
     )

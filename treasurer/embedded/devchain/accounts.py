@@ -17,6 +17,7 @@ MNEMONIC = "test test test test test test test test test test test junk"
 FUNDED_ACCOUNTS = 10
 GENESIS_BALANCE_WEI = 10_000 * 10**18
 DEPLOYER_INDEX = 9
+DISPERSE_DEPLOYER_INDEX = 8
 
 _HARDENED = 1 << 31
 _PATH = (44 | _HARDENED, 60 | _HARDENED, 0 | _HARDENED, 0)

@@ -1,6 +1,7 @@
-"""Owns the test stablecoin of a fresh development chain. Must never run against a chain with value.
+"""Owns the contracts of a fresh development chain: a test stablecoin, and ours for batches.
 
-Works on any node with the usual mnemonic that knows `evm_mine`, which anvil also does.
+Must never run against a chain with value. Works on any node with the usual mnemonic that knows
+`evm_mine`, which anvil also does.
 """
 
 import itertools
@@ -11,9 +12,14 @@ import httpx
 from coincurve import PrivateKey
 from eth_hash.auto import keccak
 
-from contracts.artifacts import load_artifact
+from contracts.artifacts import Artifact, load_artifact
 from signer.envelope import sealed, unsigned_hash
-from treasurer.embedded.devchain.accounts import CHAIN_ID, DEPLOYER_INDEX, development_account
+from treasurer.embedded.devchain.accounts import (
+    CHAIN_ID,
+    DEPLOYER_INDEX,
+    DISPERSE_DEPLOYER_INDEX,
+    development_account,
+)
 from treasurer.kernel.errors import InvariantViolated, NotPermitted, Transient
 from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
 
@@ -30,7 +36,11 @@ _MINT_SELECTOR = keccak(b"mint(address,uint256)")[:4]
 
 def test_usd_address() -> str:
     """Where the token lies: the first contract that the deployer's account creates. Lower-case."""
-    deployer = bytes.fromhex(development_account(DEPLOYER_INDEX).address[2:])
+    return _first_contract_of(DEPLOYER_INDEX)
+
+
+def _first_contract_of(index: int) -> str:
+    deployer = bytes.fromhex(development_account(index).address[2:])
     # The RLP of a list of an address and the nonce 0.
     return "0x" + keccak(b"\xd6\x94" + deployer + b"\x80")[12:].hex()
 
@@ -40,24 +50,22 @@ def deploy_test_usd(rpc_url: str, *, mint_to: str, amount_minor: int = MINTED_MI
 
     Returns the token's address, lower-case. Safe to repeat after any interruption.
     """
-    artifact = load_artifact("TestUSD")
     token = test_usd_address()
     with httpx.Client(timeout=_RECEIPT_TIMEOUT_S) as client:
         chain = _Chain(client, rpc_url)
-        chain.require_development()
-        # What an interrupted start left waiting must be mined before it can be seen.
-        chain.call("evm_mine")
-        code = bytes.fromhex(chain.call("eth_getCode", token, "latest")[2:])
-        if not code:
-            chain.send(None, artifact.bytecode + _two_strings(TOKEN_NAME, TOKEN_SYMBOL))
-        elif keccak(code) != artifact.runtime_code_hash:
-            raise InvariantViolated(
-                "TEST_TOKEN_CODE", f"{token} holds other code than TestUSD; start with a new chain"
-            )
+        chain.deploy(load_artifact("TestUSD"), token, _two_strings(TOKEN_NAME, TOKEN_SYMBOL))
         if not chain.was_minted(token, mint_to):
             receiver = bytes.fromhex(mint_to[2:]).rjust(32, b"\0")
             chain.send(token, _MINT_SELECTOR + receiver + amount_minor.to_bytes(32))
     return token
+
+
+def deploy_disperse(rpc_url: str) -> str:
+    """Deploy the contract that pays batches unless it is there; its address, lower-case. Safe to repeat."""
+    disperse = _first_contract_of(DISPERSE_DEPLOYER_INDEX)
+    with httpx.Client(timeout=_RECEIPT_TIMEOUT_S) as client:
+        _Chain(client, rpc_url, DISPERSE_DEPLOYER_INDEX).deploy(load_artifact("Disperse"), disperse)
+    return disperse
 
 
 def give_gas(rpc_url: str, *, to: str) -> None:
@@ -70,11 +78,11 @@ def give_gas(rpc_url: str, *, to: str) -> None:
 
 
 class _Chain:
-    def __init__(self, client: httpx.Client, url: str) -> None:
+    def __init__(self, client: httpx.Client, url: str, deployer: int = DEPLOYER_INDEX) -> None:
         self._client = client
         self._url = url
         self._ids = itertools.count(1)
-        self._deployer = development_account(DEPLOYER_INDEX)
+        self._deployer = development_account(deployer)
 
     def call(self, method: str, *params: Any) -> Any:
         request = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
@@ -89,6 +97,20 @@ class _Chain:
             raise NotPermitted(
                 "NOT_DEVELOPMENT_CHAIN",
                 f"test tokens are made on chain {CHAIN_ID} only; this is chain {found}",
+            )
+
+    def deploy(self, artifact: Artifact, at: str, arguments: bytes = b"") -> None:
+        """Create the contract, which falls on the address `at`, unless it stands there already."""
+        self.require_development()
+        # What an interrupted start left waiting must be mined before it can be seen.
+        self.call("evm_mine")
+        code = bytes.fromhex(self.call("eth_getCode", at, "latest")[2:])
+        if not code:
+            self.send(None, artifact.bytecode + arguments)
+        elif keccak(code) != artifact.runtime_code_hash:
+            raise InvariantViolated(
+                "TEST_CONTRACT_CODE",
+                f"{at} holds other code than {artifact.name}; start with a new chain",
             )
 
     def was_minted(self, token: str, receiver: str) -> bool:
