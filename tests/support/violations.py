@@ -248,7 +248,10 @@ ROWS: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "somebody voted twice": (
         (
             "ALTER TABLE votes DROP CONSTRAINT votes_pkey CASCADE",
-            "INSERT INTO votes SELECT * FROM votes",
+            "INSERT INTO votes (organization_id, approval_request_id, user_id, user_kind, roles,"
+            " choice, reason, order_digest, voted_at, round)"
+            " SELECT organization_id, approval_request_id, user_id, user_kind, roles, choice,"
+            " reason, order_digest, voted_at, round FROM votes",
         ),
         {"I1.unique UNIQUE_KEY_MISSING", "I14.once VOTED_TWICE"},
     ),
