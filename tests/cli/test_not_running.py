@@ -29,6 +29,7 @@ def test_doctor_on_nothing_at_all(place: Place) -> None:
         "WRONG database     embedded, not running: start `treasurer up`",
         "WRONG cache        embedded, not running: start `treasurer up`",
         f"note  mail         no SMTP_URL: mails become files in {place.home}/mails",
+        "note  mailbox      no IMAP_URL: invoices come by API and upload",
         "note  model        offline: documents are read by rules; set OPENAI_API_KEY or"
         " OPENAI_BASE_URL for a model",
         "WRONG network      none is set up: run `treasurer init`",

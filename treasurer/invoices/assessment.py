@@ -11,11 +11,10 @@ from treasurer.documents.reading import Finding, Outcome, Reading, Severity
 from treasurer.invoices.duplicates import EXACT, Comparable, Duplicate
 from treasurer.invoices.matching import Match
 from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
-from treasurer.invoices.ordering import order_findings
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.ids import InvoiceId
-from treasurer.purchases.model import OrderMatch
+from treasurer.purchases.model import MatchState, OrderMatch
 
 HOLDING_NOTES = frozenset(
     {
@@ -26,6 +25,8 @@ HOLDING_NOTES = frozenset(
 """A sound reading may still say that paying it would be wrong; a person looks at those."""
 
 CREDIT_NOTE = "CREDIT_NOTE"
+
+_AS_ORDERED = (MatchState.NO_ORDER, MatchState.MATCHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def assess(
         *term_findings,
         *match.findings,
         *(duplicate.finding() for duplicate in duplicates),
-        *(order_findings(order) if order else []),
+        *(_order_findings(order) if order else []),
     ]
     credits = comparable.kind is InvoiceKind.CREDIT_NOTE
     if credits:
@@ -117,6 +118,13 @@ def _from_reading(finding: Finding) -> InvoiceFinding:
     if own.code in HOLDING_NOTES and own.severity is Severity.NOTE:
         return replace(own, severity=Severity.REVIEW)
     return own
+
+
+def _order_findings(match: OrderMatch) -> list[InvoiceFinding]:
+    """Anything but agreement, or no order at all, waits for a person."""
+    if match.state in _AS_ORDERED:
+        return []
+    return [InvoiceFinding(match.code, match.reason, "purchase_order", Severity.REVIEW)]
 
 
 def _noted(finding: InvoiceFinding) -> InvoiceFinding:

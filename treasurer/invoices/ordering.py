@@ -5,8 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from treasurer.documents.reading import FieldValue, Reading, Severity
-from treasurer.invoices.model import InvoiceFinding
+from treasurer.documents.reading import FieldValue, Reading
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId
@@ -14,14 +13,11 @@ from treasurer.kernel.money import parse_decimal, to_minor
 from treasurer.purchases import store as purchases
 from treasurer.purchases.model import (
     Billed,
-    MatchState,
     OrderMatch,
     Tolerance,
     match_order,
 )
 from treasurer.purchases.service import order_key
-
-_SOUND = (MatchState.NO_ORDER, MatchState.MATCHED)
 
 
 async def match_purchase(
@@ -46,13 +42,6 @@ async def match_purchase(
     )
     billed = Billed(payee_id, terms.currency, net, _quantities(reading.fields))
     return match_order(number or None, order, billed, Tolerance())
-
-
-def order_findings(match: OrderMatch) -> list[InvoiceFinding]:
-    """Anything but agreement, or no order at all, waits for a person."""
-    if match.state in _SOUND:
-        return []
-    return [InvoiceFinding(match.code, match.reason, "purchase_order", Severity.REVIEW)]
 
 
 def _net(fields: Mapping[str, FieldValue], terms: Terms) -> int | None:
