@@ -21,7 +21,7 @@ IMPATIENT = replace(
     poll=timedelta(0),
     retry=timedelta(milliseconds=20),
     rebroadcast=timedelta(0),
-    bump=timedelta(0),
+    bump=timedelta(hours=1),
 )
 SUSPEND = "UPDATE payees SET state = 'suspended'"
 RESTORE = "UPDATE payees SET state = 'active'"
@@ -153,7 +153,12 @@ async def test_an_underpriced_payment_is_bumped_and_paid_once(treasury: Treasury
     await treasury.execute(
         "UPDATE transfers SET max_fee_per_gas_wei = 1, max_priority_fee_per_gas_wei = 1"
     )
-    await pump_until(treasury, treasury.pump(pace=IMPATIENT), [payment], PaymentState.SETTLED)
+    await pump_until(
+        treasury,
+        treasury.pump(pace=replace(IMPATIENT, bump=timedelta(0))),
+        [payment],
+        PaymentState.SETTLED,
+    )
     assert await treasury.token_balance(HALDEN_ADDRESS) == before + 640_000_000
     kinds = await treasury.rows("SELECT DISTINCT kind, call_digest FROM attempts")
     assert len(kinds) == 1
