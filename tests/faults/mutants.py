@@ -20,7 +20,7 @@ from saga.steps.broadcast import broadcast
 from saga.steps.cancel import cancel
 from saga.steps.include import include
 from saga.steps.resign import resign
-from saga.steps.sign import payment_request, sign
+from saga.steps.sign import order_request, sign
 from saga.store import Move
 from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
 from tests.faults.signers import Signs
@@ -249,7 +249,7 @@ async def _signed(
 ) -> SignedAttempt:
     async with context.database.unit(transfer.organization_id) as connection:
         orders = await store.orders(connection, transfer.organization_id, [transfer.id])
-    request = payment_request(transfer, orders[transfer.id], attempt=number)
+    request = order_request(transfer, orders[transfer.id], attempt=number)
     (answer,) = await signer.sign([request])
     if not isinstance(answer, SignedAttempt):
         raise OutcomeUnknown("SIGNER_REFUSED", f"{answer.code} {answer.message}")
