@@ -1,4 +1,7 @@
-"""Fixtures that every noun's tests share: a real database, a fresh organization, a clock."""
+"""Fixtures that every noun's tests share: a real database, a fresh organization, a clock.
+
+Each module has a database of its own: pumps and turns take whatever is due, also what others left.
+"""
 
 import os
 import sys
@@ -8,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.clock import ManualClock
-from tests.support.database import migrated_database, postgres_server
+from tests.support.database import Template, copied_database, postgres_server, template_database
 from tests.support.organization import TestOrganization, create_organization
 from treasurer.db.engine import Database, DatabaseUrls, open_database
 
@@ -23,16 +26,22 @@ def usual_recursion_limit() -> None:
 
 
 @pytest.fixture(scope="session")
-def database_urls() -> Iterator[DatabaseUrls]:
+def template() -> Iterator[Template]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     with (
         postgres_server() as server,
-        migrated_database(server, f"test_{worker}_{os.getpid()}") as urls,
+        template_database(server, f"test_{worker}_{os.getpid()}") as migrated,
     ):
+        yield migrated
+
+
+@pytest.fixture(scope="module")
+def database_urls(template: Template) -> Iterator[DatabaseUrls]:
+    with copied_database(template) as urls:
         yield urls
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     opened = open_database(database_urls, pool_size=20)
     yield opened

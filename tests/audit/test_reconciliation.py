@@ -1,6 +1,6 @@
 """Each check fires on its own violation, planted in the rows or on the chain, and on nothing else."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,6 @@ from saga.engine import Pump
 from tests.faults.chain import NodeChain
 from tests.faults.node import Block, Node
 from tests.faults.world import NETWORK, World, build_world
-from tests.support.database import migrated_database, postgres_server
 from tests.support.planting import planted
 from tests.support.violations import ROWS
 from treasurer.audit.reconciliation.model import Check, Report
@@ -20,7 +19,7 @@ from treasurer.audit.reconciliation.registry import EXAMINATIONS, UNCHECKED
 from treasurer.audit.reconciliation.service import Reconciliation
 from treasurer.audit.service import AuditService
 from treasurer.chain.port import Receipt
-from treasurer.db.engine import Database, DatabaseUrls, open_database
+from treasurer.db.engine import Database, DatabaseUrls
 from treasurer.db.roles import OWNER
 
 ALL_CHECKS: list[Check] = [check for examination in EXAMINATIONS for check in examination.checks]
@@ -80,11 +79,8 @@ async def _run(world: World, passes: int) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def audited() -> AsyncIterator[Audited]:
-    with postgres_server() as server, migrated_database(server, "reconciliation") as urls:
-        database = open_database(urls, pool_size=5)
-        yield Audited(await _lived_in(database), urls)
-        await database.close()
+async def audited(database: Database, database_urls: DatabaseUrls) -> Audited:
+    return Audited(await _lived_in(database), database_urls)
 
 
 async def _lived_in(database: Database) -> World:

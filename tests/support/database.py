@@ -1,8 +1,10 @@
 """A migrated database on a real PostgreSQL: the embedded one, or TREASURER_TEST_DATABASE_URL."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
@@ -29,20 +31,58 @@ def postgres_server() -> Iterator[URL]:
 @contextmanager
 def migrated_database(server: URL, name: str) -> Iterator[DatabaseUrls]:
     """A fresh database of that name with all roles and migrations; dropped at the end."""
+    with _fresh_database(server, name):
+        urls = _urls(server, name)
+        with psycopg.connect(conninfo(server), autocommit=True) as connection:
+            # Parallel test workers share the cluster and so its roles.
+            connection.execute("SELECT pg_advisory_lock(7)")
+            ensure_roles(urls)
+        migrate(urls.owner)
+        yield urls
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A migrated database that nobody uses, and the numbers of its copies."""
+
+    server: URL
+    name: str
+    numbers: Iterator[int]
+
+
+@contextmanager
+def template_database(server: URL, name: str) -> Iterator[Template]:
+    """A migrated database to be copied: a copy takes a tenth of the migrations' time."""
+    with migrated_database(server, name):
+        yield Template(server, name, itertools.count(1))
+
+
+@contextmanager
+def copied_database(template: Template) -> Iterator[DatabaseUrls]:
+    """A database as the migrations left it; dropped at the end."""
+    name = f"{template.name}_{next(template.numbers)}"
+    urls = _urls(template.server, name)
+    with _fresh_database(template.server, name, f"TEMPLATE {template.name}"):
+        with psycopg.connect(conninfo(template.server), autocommit=True) as connection:
+            # What may be done to a database is not copied with it.
+            connection.execute(f"GRANT CREATE, CONNECT ON DATABASE {name} TO {OWNER}")
+        yield urls
+
+
+@contextmanager
+def _fresh_database(server: URL, name: str, template: str = "") -> Iterator[None]:
     with psycopg.connect(conninfo(server), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name}")
-    urls = role_urls(server.set(database=name), app_password="app", system_password="system")
-    with psycopg.connect(conninfo(server), autocommit=True) as connection:
-        # Parallel test workers share the cluster and so its roles.
-        connection.execute("SELECT pg_advisory_lock(7)")
-        ensure_roles(urls)
-    migrate(urls.owner)
+        connection.execute(f"CREATE DATABASE {name} {template}")
     try:
-        yield urls
+        yield
     finally:
         with psycopg.connect(conninfo(server), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _urls(server: URL, name: str) -> DatabaseUrls:
+    return role_urls(server.set(database=name), app_password="app", system_password="system")
 
 
 def run_as_owner(urls: DatabaseUrls, organization_id: UUID, *statements: str) -> None:
