@@ -13,6 +13,7 @@ from tests.support.sources import (
     python_files,
     reads_environment,
     tree,
+    walk,
 )
 
 EXACT = ("treasurer/kernel", "policy", "treasurer/ledger")
@@ -53,11 +54,7 @@ def test_models_are_synchronous_and_pure() -> None:
             *imports_of(tree(path), IMPURE),
             *clock_readings(tree(path)),
             *reads_environment(tree(path)),
-            *(
-                each.lineno
-                for each in ast.walk(tree(path))
-                if isinstance(each, ast.AsyncFunctionDef)
-            ),
+            *(each.lineno for each in walk(tree(path)) if isinstance(each, ast.AsyncFunctionDef)),
         )
     ]
     assert found == []

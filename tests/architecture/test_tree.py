@@ -15,6 +15,7 @@ from tests.support.sources import (
     python_files,
     root_packages,
     tree,
+    walk,
 )
 
 MOST_LINES_A_FILE = 400
@@ -53,7 +54,7 @@ def _long_functions() -> set[str]:
     return {
         f"{path}:{node.name}"
         for path in _python()
-        for node in ast.walk(tree(path))
+        for node in walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or 0) - node.lineno + 1 > MOST_LINES_A_FUNCTION
     }

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.schedule import run_schedule
 from treasurer.db.engine import Database
 
-SLICE = 10
+SLICE = 6
 """As many as continuous integration has time for."""
 ALL = "0:1000"
 A_PART = 25

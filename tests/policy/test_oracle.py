@@ -38,7 +38,7 @@ from treasurer.kernel.money import Asset
 
 ORACLE = Oracle(yaml.load(EVERY_YAML, Loader=yaml.BaseLoader))
 NORWICK_ORACLE = Oracle(yaml.load(NORWICK_YAML, Loader=yaml.BaseLoader))
-A_BATCH, A_SOAK = 5_000, 1_000_000
+A_BATCH, A_SOAK = 2_000, 1_000_000
 
 Case = tuple[PaymentRequest, Facts]
 

@@ -32,11 +32,17 @@ def tree(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text(encoding="utf-8"), filename=str(path))
 
 
+@cache
+def walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """The node and all below it, kept: many rules look at the same files."""
+    return tuple(ast.walk(node))
+
+
 def attribute_calls(node: ast.AST, names: frozenset[str]) -> list[int]:
     """Lines where a method of one of `names` is called on anything: `x.name(…)`."""
     return [
         found.lineno
-        for found in ast.walk(node)
+        for found in walk(node)
         if isinstance(found, ast.Call)
         and isinstance(found.func, ast.Attribute)
         and found.func.attr in names
@@ -46,7 +52,7 @@ def attribute_calls(node: ast.AST, names: frozenset[str]) -> list[int]:
 def imports(node: ast.AST) -> list[tuple[str, int]]:
     """Every imported module with its line, at whatever depth; `from a.b import c` gives `a.b.c`."""
     found: list[tuple[str, int]] = []
-    for each in ast.walk(node):
+    for each in walk(node):
         if isinstance(each, ast.Import):
             found += [(alias.name, each.lineno) for alias in each.names]
         elif isinstance(each, ast.ImportFrom) and each.level == 0 and each.module:
@@ -67,7 +73,7 @@ def strings(node: ast.AST) -> list[tuple[str, int]]:
     """Every string literal with its line, the pieces of f-strings included."""
     return [
         (each.value, each.lineno)
-        for each in ast.walk(node)
+        for each in walk(node)
         if isinstance(each, ast.Constant) and isinstance(each.value, str)
     ]
 
@@ -77,7 +83,7 @@ def reads_environment(node: ast.AST) -> list[int]:
     names = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
     attributes = [
         each.lineno
-        for each in ast.walk(node)
+        for each in walk(node)
         if isinstance(each, ast.Attribute)
         and each.attr in names
         and isinstance(each.value, ast.Name)
@@ -90,7 +96,7 @@ def binary_fractions(node: ast.AST) -> list[int]:
     """Lines with a floating-point literal or the name `float`."""
     return [
         each.lineno
-        for each in ast.walk(node)
+        for each in walk(node)
         if (isinstance(each, ast.Constant) and isinstance(each.value, float))
         or (isinstance(each, ast.Name) and each.id == "float")
     ]
@@ -100,7 +106,7 @@ def clock_readings(node: ast.AST) -> list[int]:
     """Lines that read a clock: `datetime.now` and its kin, or anything of `time`."""
     readings = [
         each.lineno
-        for each in ast.walk(node)
+        for each in walk(node)
         if isinstance(each, ast.Attribute)
         and each.attr in {"now", "utcnow", "today"}
         and isinstance(each.value, ast.Name | ast.Attribute)
@@ -113,13 +119,13 @@ def patches_of(node: ast.AST, packages: frozenset[str]) -> list[int]:
     """Lines that replace something of `packages` from outside: mocks, or monkeypatch on them."""
     ours = {
         (alias.asname or alias.name).partition(".")[0]
-        for each in ast.walk(node)
+        for each in walk(node)
         if isinstance(each, ast.Import | ast.ImportFrom)
         for alias in each.names
         if _module(each, alias).partition(".")[0] in packages
     }
     found = imports_of(node, frozenset({"unittest.mock", "mock", "pytest_mock"}))
-    for each in ast.walk(node):
+    for each in walk(node):
         if isinstance(each, ast.arg) and each.arg == "mocker":
             found.append(each.lineno)
         if not (
