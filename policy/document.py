@@ -8,6 +8,7 @@ from policy.terms import (
     Approvals,
     Batches,
     BudgetTerms,
+    DriftTerms,
     Duplicates,
     EvidenceTerms,
     HoursTerms,
@@ -49,6 +50,7 @@ class PolicyDocument(Section):
     max_age: MaxAge
     approvals: Approvals | None = None
     batches: Batches | None = None
+    drift: DriftTerms | None = None
 
     @property
     def approvals_expire_s(self) -> int | None:

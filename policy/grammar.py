@@ -18,6 +18,7 @@ WAIT = "wait"
 _AMOUNT = re.compile(r"([0-9.]+) ([A-Z]{3,10})", re.ASCII)
 _SPAN = re.compile(r"([0-9]{1,9}) (s|min|h|days?)", re.ASCII)
 _GROUP = re.compile(r"([1-9][0-9]?) of ([a-z]+(?: or [a-z]+)*)", re.ASCII)
+_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))? %", re.ASCII)
 _MINUTE = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "day": 86_400, "days": 86_400}
 _VOTERS = sorted(
@@ -46,6 +47,18 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.seconds} s"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Percent:
+    """A share in millionths: `0.25 %` is 2,500 of them."""
+
+    millionths: int
+
+    def __str__(self) -> str:
+        whole, rest = divmod(self.millionths, 10_000)
+        fraction = f"{rest:04}".rstrip("0")
+        return f"{whole}.{fraction} %" if fraction else f"{whole} %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,15 @@ def parse_span(text: str) -> Span:
     if match is None or int(match[1]) == 0:
         raise ValueError("write a span of time as 90 s, 15 min, 24 h or 30 days")
     return Span(int(match[1]) * _SECONDS[match[2]])
+
+
+def parse_percent(text: str) -> Percent:
+    """Read `25 %` or `0.25 %`, up to 100 and to four places. Raises ValueError."""
+    match = _PERCENT.fullmatch(text)
+    millionths = int(match[1] + (match[2] or "").ljust(4, "0")) if match else 0
+    if not 0 < millionths <= 1_000_000:
+        raise ValueError("write a share as 25 % or 0.25 %, above 0 and at most 100 %")
+    return Percent(millionths)
 
 
 def parse_ask(text: str) -> Ask:

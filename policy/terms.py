@@ -17,6 +17,7 @@ from policy.scalars import (
     DaysText,
     HoldText,
     MinuteText,
+    PercentText,
     PeriodText,
     ScopeConditionText,
     ScopeText,
@@ -236,6 +237,15 @@ class MaxAge(Section):
 
 class Approvals(Section):
     expire_after: SpanText
+
+
+class DriftTerms(Section):
+    """What may change between people's word and the payment before they are asked again."""
+
+    price: PercentText | None = None
+    balance: PercentText | None = None
+    policy: Literal["unchanged"] | None = None
+    payee: Literal["unchanged"] | None = None
 
 
 class Batches(Section):
