@@ -4,9 +4,11 @@ Imports nothing of `policy` but the types of its data. Slow, and long where the 
 works on exact fractions and on the file's own words.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import permutations
 from math import ceil
 from typing import Any
 
@@ -14,29 +16,54 @@ from policy.facts import Facts
 from policy.request import PaymentRequest
 
 Tree = dict[str, Any]
+Way = dict[tuple[str, ...], int]
 UNITS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
 
 
 @dataclass
 class Answer:
-    """What the oracle says: `asked` maps the roles of a group to how many people of them."""
+    """What the oracle says. Any of `ways` will do; each maps the roles of a group to a number of people."""
 
     denied: bool = False
     for_good: bool = False
     permitted: bool = False
-    asked: dict[tuple[str, ...], int] = field(default_factory=dict)
+    ways: list[Way] = field(default_factory=lambda: [{}])
     expiries: list[int] = field(default_factory=list)
 
     @property
-    def summary(self) -> tuple[str, bool, dict[tuple[str, ...], int], int | None]:
-        """Outcome, whether only for now, groups, expiry in seconds."""
+    def summary(self) -> tuple[str, bool, list[Way], int | None]:
+        """Outcome, whether only for now, ways of agreeing in a fixed order, expiry in seconds."""
         if not self.permitted:
-            return "DENY", False, {}, None
+            return "DENY", False, [], None
         if self.denied:
-            return "DENY", not self.for_good, {}, None
-        if self.asked:
-            return "REQUIRE_APPROVAL", False, self.asked, min(self.expiries)
-        return "ALLOW", False, {}, None
+            return "DENY", not self.for_good, [], None
+        if self.expiries:
+            return "REQUIRE_APPROVAL", False, in_order(least(self.ways)), min(self.expiries)
+        return "ALLOW", False, [], None
+
+
+def in_order(ways: Iterable[Way]) -> list[Way]:
+    return sorted(ways, key=lambda way: sorted(way.items()))
+
+
+def least(ways: list[Way]) -> list[Way]:
+    """Without the ways that say nothing new, because whoever gives them gives another one too."""
+    distinct = [way for i, way in enumerate(ways) if way not in ways[:i]]
+    if len(distinct) == 1:
+        return distinct
+    return [
+        way for way in distinct if not any(way != other and gives(way, other) for other in distinct)
+    ]
+
+
+def gives(more: Way, less: Way) -> bool:
+    """By trying who of `more` sits where in `less`."""
+    people = [set(roles) for roles, count in more.items() for _ in range(count)]
+    seats = [set(roles) for roles, count in less.items() for _ in range(count)]
+    return any(
+        all(person <= seat for person, seat in zip(order, seats, strict=True))
+        for order in permutations(people, len(seats))
+    )
 
 
 class Oracle:
@@ -95,13 +122,20 @@ class Case:
         groups, _, within = phrase.partition(" within ")
         expiry = within or self.tree["approvals"]["expire_after"]
         self.answer.expiries.append(seconds(expiry))
-        counts: dict[tuple[str, ...], int] = {}
-        for group in groups.split(" and "):
+        wanted = [self.way(text) for text in groups.split(", or ")]
+        self.answer.ways = [
+            {key: max(before.get(key, 0), way.get(key, 0)) for key in {**before, **way}}
+            for before in self.answer.ways
+            for way in wanted
+        ]
+
+    def way(self, text: str) -> Way:
+        counts: Way = {}
+        for group in text.split(" and "):
             count, _, roles = group.partition(" of ")
             key = tuple(sorted(set(roles.split(" or "))))
             counts[key] = counts.get(key, 0) + int(count)
-        for key, wanted in counts.items():
-            self.answer.asked[key] = max(self.answer.asked.get(key, 0), wanted)
+        return counts
 
     def consider(self, fine: bool | None, phrase: str) -> None:
         """None: the fact is missing, so the payment is denied for now."""

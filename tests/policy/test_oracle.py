@@ -22,7 +22,7 @@ from policy.policy_set import PolicySet, load_policy_set, parse_policy_set
 from policy.request import PaymentRequest
 from policy.rule import Rule
 from policy.verdict import Verdict, allows
-from tests.policy.oracle import Oracle
+from tests.policy.oracle import Oracle, Way, in_order
 from tests.policy.test_properties import at_least_as_strict
 from tests.support.dimensions import (
     EVERY_YAML,
@@ -43,11 +43,12 @@ A_BATCH, A_SOAK = 5_000, 1_000_000
 Case = tuple[PaymentRequest, Facts]
 
 
-def summary(found: Assessment) -> tuple[str, bool, dict[tuple[str, ...], int], int | None]:
+def summary(found: Assessment) -> tuple[str, bool, list[Way], int | None]:
     required = found.requirement
-    groups = {} if required is None else {group.roles: group.count for group in required.groups}
-    expiry = None if required is None else required.expires_in_s
-    return found.outcome.name, found.retriable, groups, expiry
+    if required is None:
+        return found.outcome.name, found.retriable, [], None
+    ways = [{group.roles: group.count for group in branch} for branch in required.branches]
+    return found.outcome.name, found.retriable, in_order(ways), required.expires_in_s
 
 
 def agrees(oracle: Oracle, policy_set: PolicySet, request: PaymentRequest, facts: Facts) -> bool:
