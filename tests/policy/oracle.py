@@ -4,66 +4,18 @@ Imports nothing of `policy` but the types of its data. Slow, and long where the 
 works on exact fractions and on the file's own words.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import permutations
+from functools import cache
 from math import ceil
 from typing import Any
 
 from policy.facts import Facts
 from policy.request import PaymentRequest
+from tests.policy.oracle_answer import Answer, Way
 
 Tree = dict[str, Any]
-Way = dict[tuple[str, ...], int]
 UNITS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
-
-
-@dataclass
-class Answer:
-    """What the oracle says. Any of `ways` will do; each maps the roles of a group to a number of people."""
-
-    denied: bool = False
-    for_good: bool = False
-    permitted: bool = False
-    ways: list[Way] = field(default_factory=lambda: [{}])
-    expiries: list[int] = field(default_factory=list)
-
-    @property
-    def summary(self) -> tuple[str, bool, list[Way], int | None]:
-        """Outcome, whether only for now, ways of agreeing in a fixed order, expiry in seconds."""
-        if not self.permitted:
-            return "DENY", False, [], None
-        if self.denied:
-            return "DENY", not self.for_good, [], None
-        if self.expiries:
-            return "REQUIRE_APPROVAL", False, in_order(least(self.ways)), min(self.expiries)
-        return "ALLOW", False, [], None
-
-
-def in_order(ways: Iterable[Way]) -> list[Way]:
-    return sorted(ways, key=lambda way: sorted(way.items()))
-
-
-def least(ways: list[Way]) -> list[Way]:
-    """Without the ways that say nothing new, because whoever gives them gives another one too."""
-    distinct = [way for i, way in enumerate(ways) if way not in ways[:i]]
-    if len(distinct) == 1:
-        return distinct
-    return [
-        way for way in distinct if not any(way != other and gives(way, other) for other in distinct)
-    ]
-
-
-def gives(more: Way, less: Way) -> bool:
-    """By trying who of `more` sits where in `less`."""
-    people = [set(roles) for roles, count in more.items() for _ in range(count)]
-    seats = [set(roles) for roles, count in less.items() for _ in range(count)]
-    return any(
-        all(person <= seat for person, seat in zip(order, seats, strict=True))
-        for order in permutations(people, len(seats))
-    )
 
 
 class Oracle:
@@ -74,7 +26,7 @@ class Oracle:
         self.decimals = int(tree["reporting"]["decimals"])
 
     def minor(self, text: str) -> Fraction:
-        return Fraction(text.split()[0]) * 10**self.decimals
+        return amount(text, self.decimals)
 
     def answer(self, request: PaymentRequest, facts: Facts) -> Answer:
         case = Case(self, request, facts)
@@ -90,6 +42,12 @@ class Oracle:
         return case.answer
 
 
+@cache
+def amount(text: str, decimals: int) -> Fraction:
+    return Fraction(text.split()[0]) * 10**decimals
+
+
+@cache
 def seconds(text: str) -> int:
     number, unit = text.split()
     return int(number) * UNITS[unit]
@@ -267,7 +225,7 @@ class Case:
         found = [
             one
             for one in self.facts.windows or ()
-            if (one.window.scope.value, one.window.period.value) == (by, over)
+            if one.window.scope == by and one.window.period == over
         ]
         self.sum(found[0] if found else None, at_most)
 
