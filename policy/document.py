@@ -15,6 +15,7 @@ from policy.terms import (
     InitiatorTerms,
     Limits,
     MaxAge,
+    NetworkTerms,
     Payees,
     PayIn,
     RampTerms,
@@ -44,6 +45,7 @@ class PolicyDocument(Section):
     initiators: InitiatorTerms | None = None
     hours: HoursTerms | None = None
     sanctions: SanctionsTerms | None = None
+    network: NetworkTerms | None = None
     ramp: RampTerms | None = None
     rules: Annotated[tuple[RuleTerms, ...], Field(min_length=1, max_length=30)] | None = None
     runway: RunwayTerms | None = None

@@ -21,6 +21,7 @@ _AMOUNT = re.compile(r"([0-9.]+) ([A-Z]{3,10})", re.ASCII)
 _SPAN = re.compile(r"([0-9]{1,9}) (s|min|h|days?)", re.ASCII)
 _GROUP = re.compile(r"([1-9][0-9]?) of ([a-z]+(?: or [a-z]+)*)", re.ASCII)
 _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))? %", re.ASCII)
+_GAS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))? gwei", re.ASCII)
 _MINUTE = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "day": 86_400, "days": 86_400}
 _VOTERS = sorted(
@@ -58,9 +59,17 @@ class Percent:
     millionths: int
 
     def __str__(self) -> str:
-        whole, rest = divmod(self.millionths, 10_000)
-        fraction = f"{rest:04}".rstrip("0")
-        return f"{whole}.{fraction} %" if fraction else f"{whole} %"
+        return f"{_places(self.millionths, 4)} %"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GasPrice:
+    """What one unit of gas costs, in wei; told in gwei, of which one is 10^9 wei."""
+
+    wei: int
+
+    def __str__(self) -> str:
+        return f"{_places(self.wei, 9)} gwei"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,22 @@ def parse_percent(text: str) -> Percent:
     if not 0 < millionths <= 1_000_000:
         raise ValueError("write a share as 25 % or 0.25 %, above 0 and at most 100 %")
     return Percent(millionths)
+
+
+def parse_gas_price(text: str) -> GasPrice:
+    """Read `80 gwei` or `0.5 gwei`. Raises ValueError."""
+    match = _GAS.fullmatch(text)
+    wei = int(match[1] + (match[2] or "").ljust(9, "0")) if match else 0
+    if not wei:
+        raise ValueError("write the price of gas as 80 gwei or 0.5 gwei, above 0")
+    return GasPrice(wei)
+
+
+def _places(number: int, places: int) -> str:
+    """`number` divided by 10^places, without idle zeros."""
+    whole, rest = divmod(number, 10**places)
+    fraction = f"{rest:0{places}}".rstrip("0")
+    return f"{whole}.{fraction}" if fraction else str(whole)
 
 
 def parse_ask(text: str) -> Ask:

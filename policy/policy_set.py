@@ -45,7 +45,8 @@ class PolicySet:
 
     `cooling_off_s` is for those who make the fact: the payees' service adds it to the instant at
     which an address was verified, and whoever changed a payee within it has no vote. So are `zone`,
-    whose local time the rules look at, and `windows`, the sums that they are held against.
+    whose local time the rules look at, `reads_network`, whether they look at the network, and
+    `windows`, the sums that they are held against.
     `most_in_batch` and `tolerance` are for who executes: a transaction carries that many approved
     payments at most, and what drifted beyond the tolerance is asked about again.
     """
@@ -58,6 +59,7 @@ class PolicySet:
     canonical: bytes
     digest: bytes
     zone: str | None = None
+    reads_network: bool = False
     tolerance: Tolerance | None = None
     windows: tuple[Window, ...] = field(init=False, repr=False, compare=False)
     weighings: tuple[Weighing, ...] = field(init=False, repr=False, compare=False)
@@ -144,6 +146,7 @@ def _compiled(tree: object) -> PolicySet:
         canonical=canonical,
         digest=digest(canonical),
         zone=None if document.hours is None else document.hours.zone,
+        reads_network=document.network is not None,
         tolerance=tolerance,
     )
 

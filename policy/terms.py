@@ -15,6 +15,7 @@ from policy.scalars import (
     ConsequenceText,
     DateText,
     DaysText,
+    GasText,
     HoldText,
     MinuteText,
     PercentText,
@@ -179,6 +180,17 @@ class HoursTerms(Section):
 class SanctionsTerms(Section):
     """How old the sanctions list may be. Who stands on it is never paid."""
 
+    max_age: SpanText
+
+
+class NetworkTerms(Section):
+    """How old the network's newest block, and how dear a unit of gas may be when payments leave.
+
+    `max_age` is how old what is known of the network may be.
+    """
+
+    head_age: SpanText | None = None
+    gas_at_most: GasText | None = None
     max_age: SpanText
 
 

@@ -20,7 +20,7 @@ from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
 from treasurer.kernel.transaction import FeeTerms
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import AccountCode, wallet_account
-from treasurer.payments import spending, wallets, windows
+from treasurer.payments import networks, spending, wallets, windows
 from treasurer.payments import store as payments
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Situation, store_decisions
@@ -67,6 +67,9 @@ async def reserve(
             prices=prices,
             now=now,
             sums=await windows.sums(connection, organization_id, keys, now),
+            network=await networks.newest(connection, context.rail.chain_id)
+            if policy_set.reads_network
+            else None,
         )
         if allowances:
             # What a batch has used counts twice until its block is final: too little, never too much.

@@ -302,12 +302,25 @@ class Case:
                 inside = day in terms["days"] and terms["from"] <= clock < terms["to"]
                 inside = inside and local.date not in terms.get("holidays", [])
             self.consider(inside, terms["outside"])
+        if "network" in tree:
+            self.network(tree["network"])
         if "sanctions" in tree:
             found = facts.sanctions
             if found is not None and found.hits:
                 self.deny()
             elif found is None or not self.fresh(found.as_of, tree["sanctions"]["max_age"]):
                 self.deny(False)
+
+    def network(self, terms: Tree) -> None:
+        found = self.facts.network
+        if found is None or not self.fresh(found.as_of, terms["max_age"]):
+            self.deny(False)
+            return
+        if "head_age" in terms and not self.fresh(found.head_at, terms["head_age"]):
+            self.deny(False)
+        most = terms.get("gas_at_most")
+        if most and found.gas_price_wei > Fraction(most.split()[0]) * 10**9:
+            self.deny(False)
 
     # --- conditions
 

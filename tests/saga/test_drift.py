@@ -70,7 +70,7 @@ class World:
         context = context or self.treasury.context()
         # Due at once, also after a wait.
         await self.treasury.execute(
-            "UPDATE payments SET next_at = created_at WHERE next_at > now()"
+            "UPDATE payments SET next_at = created_at WHERE next_at IS NOT NULL"
         )
         return len(await reserve(context, self.treasury.organization.id, [payment.id]))
 

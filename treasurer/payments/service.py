@@ -28,7 +28,7 @@ from treasurer.kernel.organization import Permission, Principal
 from treasurer.ledger import store as ledger
 from treasurer.payees import store as payees
 from treasurer.payees.model import PayeeAddress
-from treasurer.payments import proposable, spending, store, wallets, windows
+from treasurer.payments import networks, proposable, spending, store, wallets, windows
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Decided, Situation, decide, store_decisions
 from treasurer.payments.facts import Candidate, window_keys
@@ -221,6 +221,9 @@ class PaymentService:
             prices=prices,
             now=now,
             sums=await windows.sums(connection, organization_id, keys, now),
+            network=await networks.newest(connection, self._rail.chain_id)
+            if policy_set.reads_network
+            else None,
         )
         available = situation.available_minor(candidate.payment.asset.symbol)
         decided = decide(candidate, situation, available)
