@@ -126,7 +126,8 @@ class Facts:
     def window(self, window: Window) -> ScopedSum | None:
         """The sum of `window`, or None where it could not be had."""
         for found in self.windows or ():
-            if found.window == window:
+            # Part by part: both are enumerations, and this is asked for each window of each rule.
+            if found.window.scope is window.scope and found.window.period is window.period:
                 return found
         return None
 
