@@ -6,7 +6,7 @@ UV_COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --generate-hashes --univ
 	--python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check soak fuzz bench lock contracts anvil screenshots clean
+.PHONY: help setup run demo test check soak oracle fuzz bench lock contracts anvil screenshots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: check ## check, then all tests with coverage
 soak: setup ## a thousand fault schedules and a hundred real kills; SEEDS=400:1000 KILLS=20:100 resume
 	TREASURER_FAULT_SEEDS=$(SEEDS) TREASURER_FAULT_KILLS=$(KILLS) \
 		$(PY) -m pytest tests/faults tests/e2e -m soak -n 2 --dist load -v
+
+oracle: setup ## the policy against its naive second evaluator on a million cases; CASES=400000:1000000 resumes
+	TREASURER_ORACLE_CASES=$(CASES) $(PY) -m pytest tests/policy/test_oracle.py -m soak -n 2 --dist load -v
 
 lock: ## renew the lock files (hashes, no addresses)
 	@test -x $(PY) || python3 -m venv $(VENV)

@@ -17,7 +17,7 @@ import psycopg
 from uuid_utils.compat import uuid7
 
 from bench.disks import Disk, serve
-from policy.background import HistoryFact, LocalTimeFact, SanctionsFact
+from policy.background import HistoryFact, LocalTimeFact, NetworkFact, SanctionsFact
 from policy.facts import Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
 from policy.policy_set import load_policy_set
 from policy.request import PaymentRequest
@@ -140,6 +140,7 @@ def _facts(random: Random, now: datetime) -> Facts:
         sanctions=SanctionsFact((), now),
         batch=1,
         policy_since=_BEGAN,
+        network=NetworkFact(now, 10**9, now),
     )
     # One in ten was stored before history was a fact.
     return replace(facts, history=None) if random.random() < 0.1 else facts

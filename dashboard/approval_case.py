@@ -10,6 +10,7 @@ from uuid import UUID
 
 from dashboard.services import PageServices
 from policy.decision import Decision, RoleQuorum, decision_from_json
+from policy.requirement import way_in_words
 from treasurer.approvals.model import (
     ApprovalRequest,
     RequestState,
@@ -39,7 +40,10 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request with everything around it. `obstacle` says why this visitor may not decide."""
+    """A request with everything around it. `obstacle` says why this visitor may not decide.
+
+    `seats` are those of the way of asking that was met or is nearest; `other_ways` would do as well.
+    """
 
     request: ApprovalRequest
     payment: Payment
@@ -50,6 +54,7 @@ class Case:
     master_address: PayeeAddress | None
     invoice: Invoice | None
     seats: tuple[Seat, ...]
+    other_ways: tuple[str, ...]
     votes: tuple[Vote, ...]
     people: Mapping[UUID, Person]
     own_vote: Vote | None
@@ -96,6 +101,7 @@ async def gather(
     )
     is_open = request.state is RequestState.OPEN and request.expires_at > now
     lenders = await services.approvals.voted_for(principal, request) if is_open else []
+    way, seats = nearest_way(request, now)
     return Case(
         request=request,
         payment=payment,
@@ -105,7 +111,8 @@ async def gather(
         payee=payee,
         master_address=address,
         invoice=invoice,
-        seats=_seats(request, now),
+        seats=seats,
+        other_ways=tuple(way_in_words(o) for o in request.requirement.branches if o != way),
         votes=request.votes,
         people=people,
         own_vote=request.vote_of(principal.user_id),
@@ -129,14 +136,16 @@ def _verified(payee: Payee, chain_id: int) -> PayeeAddress | None:
     )
 
 
-def _seats(request: ApprovalRequest, now: datetime) -> tuple[Seat, ...]:
+def nearest_way(
+    request: ApprovalRequest, now: datetime
+) -> tuple[tuple[RoleQuorum, ...], tuple[Seat, ...]]:
+    """Of the ways of asking the one that was met or is nearest, with its seats as they are filled."""
     # A closed request is told as it stood when it closed: its votes may have expired since.
     state = request.quorum(request.requirement, request.closed_at or now)
-    # Of several ways the one is told that was met or is nearest.
     ways = request.requirement.branches
     way = next((way for way in ways if set(state.missing) <= _within(way)), ways[0])
     missing = {group.roles: group.count for group in state.missing}
-    return tuple(Seat(group, group.count - missing.get(group.roles, 0)) for group in way)
+    return way, tuple(Seat(group, group.count - missing.get(group.roles, 0)) for group in way)
 
 
 def _within(way: tuple[RoleQuorum, ...]) -> set[RoleQuorum]:

@@ -13,6 +13,7 @@ _TITLES: Mapping[str, str] = {
     "payment.approved": "Approved for payment",
     "payment.denied": "Denied",
     "payment.expired": "Expired",
+    "payment.drifted": "Asked again, because something changed since people agreed",
     "payment.returned": "Transfer voided, to be decided again",
     "payment.needs_attention": "Needs attention",
     "payment.settled": "Settled",

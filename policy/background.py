@@ -93,6 +93,25 @@ class SanctionsFact:
         return {"hits": list(self.hits), "as_of": iso(self.as_of)}
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkFact:
+    """The payment's network as read at `as_of`: when its newest block was made, and what gas costs.
+
+    `gas_price_wei` is base fee and usual tip of a unit of gas.
+    """
+
+    head_at: datetime
+    gas_price_wei: int
+    as_of: datetime
+
+    def document(self) -> dict[str, Canonical]:
+        return {
+            "head_at": iso(self.head_at),
+            "gas_price_wei": str(self.gas_price_wei),
+            "as_of": iso(self.as_of),
+        }
+
+
 def scoped_sum_from(source: Fields) -> ScopedSum:
     """Inverse of `ScopedSum.document`. Raises InvalidInput with the field at fault."""
     scope, period = source.text("scope"), source.text("period")
@@ -130,6 +149,13 @@ def local_time_from(source: Fields) -> LocalTimeFact:
 def sanctions_from(source: Fields) -> SanctionsFact:
     """Inverse of `SanctionsFact.document`."""
     return SanctionsFact(texts_from(source, "hits") or (), source.instant("as_of"))
+
+
+def network_from(source: Fields) -> NetworkFact:
+    """Inverse of `NetworkFact.document`."""
+    return NetworkFact(
+        source.instant("head_at"), source.amount("gas_price_wei"), source.instant("as_of")
+    )
 
 
 def texts_from(source: Fields, key: str) -> tuple[str, ...] | None:

@@ -114,12 +114,7 @@ def as_fields(value: object, where: str) -> Fields:
 def parse_object(data: bytes | str, where: str = "") -> Fields:
     """Parse JSON without duplicate keys, fractions or NaN. Raises InvalidInput."""
     try:
-        value = json.loads(
-            data,
-            object_pairs_hook=_distinct,
-            parse_float=_no_fraction,
-            parse_constant=_no_fraction,
-        )
+        value = _DECODER.decode(data if isinstance(data, str) else data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise InvalidInput("POLICY_JSON", f"this is no JSON that policy reads: {error}") from error
     return as_fields(value, where)
@@ -149,3 +144,9 @@ def _distinct(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
 
 def _no_fraction(text: str) -> NoReturn:
     raise ValueError(f"{text} is no integer; write amounts in base units")
+
+
+# Made once: with hooks, json.loads makes another one a call, which takes as long as the parsing.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_float=_no_fraction, parse_constant=_no_fraction
+)

@@ -8,8 +8,7 @@ def differences(before: PolicySet, after: PolicySet) -> tuple[str, ...]:
 
     Rules are compared by their name and by what they say of themselves.
     """
-    old = dict(zip((rule.name for rule in before.rules), before.describe(), strict=True))
-    new = dict(zip((rule.name for rule in after.rules), after.describe(), strict=True))
+    old, new = dict(before.sentences()), dict(after.sentences())
     lines = []
     if before.name != after.name:
         lines.append(f"Its name was “{before.name}” and is now “{after.name}”.")

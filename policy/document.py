@@ -8,12 +8,14 @@ from policy.terms import (
     Approvals,
     Batches,
     BudgetTerms,
+    DriftTerms,
     Duplicates,
     EvidenceTerms,
     HoursTerms,
     InitiatorTerms,
     Limits,
     MaxAge,
+    NetworkTerms,
     Payees,
     PayIn,
     RampTerms,
@@ -43,12 +45,14 @@ class PolicyDocument(Section):
     initiators: InitiatorTerms | None = None
     hours: HoursTerms | None = None
     sanctions: SanctionsTerms | None = None
+    network: NetworkTerms | None = None
     ramp: RampTerms | None = None
     rules: Annotated[tuple[RuleTerms, ...], Field(min_length=1, max_length=30)] | None = None
     runway: RunwayTerms | None = None
     max_age: MaxAge
     approvals: Approvals | None = None
     batches: Batches | None = None
+    drift: DriftTerms | None = None
 
     @property
     def approvals_expire_s(self) -> int | None:

@@ -12,10 +12,12 @@ from typing import TypeVar
 from policy.background import (
     HistoryFact,
     LocalTimeFact,
+    NetworkFact,
     SanctionsFact,
     ScopedSum,
     history_from,
     local_time_from,
+    network_from,
     sanctions_from,
     scoped_sum_from,
     texts_from,
@@ -119,11 +121,13 @@ class Facts:
     sanctions: SanctionsFact | None = None
     batch: int | None = None
     policy_since: datetime | None = None
+    network: NetworkFact | None = None
 
     def window(self, window: Window) -> ScopedSum | None:
         """The sum of `window`, or None where it could not be had."""
         for found in self.windows or ():
-            if found.window == window:
+            # Part by part: both are enumerations, and this is asked for each window of each rule.
+            if found.window.scope is window.scope and found.window.period is window.period:
                 return found
         return None
 
@@ -149,6 +153,7 @@ class Facts:
                 "sanctions": _known(SanctionsFact.document, self.sanctions),
                 "batch": self.batch,
                 "policy_since": optional_iso(self.policy_since),
+                "network": _known(NetworkFact.document, self.network),
             }
         )
 
@@ -178,6 +183,7 @@ def facts_from(source: Fields) -> Facts:
         sanctions=_read(sanctions_from, source.section("sanctions")),
         batch=source.integer("batch") if source.present("batch") else None,
         policy_since=source.optional_instant("policy_since"),
+        network=_read(network_from, source.section("network")),
     )
     source.done()
     return facts

@@ -6,6 +6,7 @@ other rules may ask on top, because combining can turn a stricter tier into fewe
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations, pairwise
+from math import prod
 
 from policy.decision import ApprovalRequirement
 from policy.document import PolicyDocument
@@ -17,6 +18,8 @@ from policy.yaml_text import Path
 
 MOST_QUESTIONS = 8
 """All subsets of what rules may ask are tried: 256 for each pair of tiers."""
+MOST_WAYS_TOGETHER = 64
+"""Ways of asking combine each with each."""
 
 
 class Fault(Exception):
@@ -45,6 +48,16 @@ def require_monotone(document: PolicyDocument, rules: Sequence[Rule]) -> None:
             (),
             f"rules beside the tiers ask {len(set(on_top))} different groups of people; at most"
             f" {MOST_QUESTIONS} can be proved together: let some of them ask the same",
+        )
+    ways = prod(
+        len(branches) for branches in {each.branches for rule in rules for each in rule.asks()}
+    )
+    if ways > MOST_WAYS_TOGETHER:
+        raise Fault(
+            "POLICY_TOO_MANY_WAYS",
+            (),
+            f"all questions together can be answered in {ways} ways; at most {MOST_WAYS_TOGETHER}"
+            " can be proved together: write fewer ways after “, or”",
         )
     for index, (lower, upper) in enumerate(pairwise(answers), start=1):
         for others in _subsets(on_top):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from policy.codec import parse_object
 from policy.document import PolicyDocument
+from policy.drift import Tolerance, tolerance_from
 from policy.facts import Facts
 from policy.monotone import Fault, require_monotone
 from policy.request import PaymentRequest
@@ -44,8 +45,10 @@ class PolicySet:
 
     `cooling_off_s` is for those who make the fact: the payees' service adds it to the instant at
     which an address was verified, and whoever changed a payee within it has no vote. So are `zone`,
-    whose local time the rules look at, and `windows`, the sums that they are held against.
-    `most_in_batch` is for who executes: a transaction carries that many approved payments at most.
+    whose local time the rules look at, `reads_network`, whether they look at the network, and
+    `windows`, the sums that they are held against.
+    `most_in_batch` and `tolerance` are for who executes: a transaction carries that many approved
+    payments at most, and what drifted beyond the tolerance is asked about again.
     """
 
     name: str
@@ -56,6 +59,8 @@ class PolicySet:
     canonical: bytes
     digest: bytes
     zone: str | None = None
+    reads_network: bool = False
+    tolerance: Tolerance | None = None
     windows: tuple[Window, ...] = field(init=False, repr=False, compare=False)
     weighings: tuple[Weighing, ...] = field(init=False, repr=False, compare=False)
     """Each rule's bound `weigh`, looked up once instead of at every decision."""
@@ -66,8 +71,13 @@ class PolicySet:
         object.__setattr__(self, "windows", tuple(sorted(needed)))
 
     def describe(self) -> tuple[str, ...]:
-        """A sentence or two a rule, for people."""
-        return tuple(rule.describe(self.reporting) for rule in self.rules)
+        """A sentence or two for each of `sentences`, for people."""
+        return tuple(sentence for _, sentence in self.sentences())
+
+    def sentences(self) -> tuple[tuple[str, str], ...]:
+        """What each rule says of itself, by its name; then what is asked about again."""
+        said = tuple((rule.name, rule.describe(self.reporting)) for rule in self.rules)
+        return said if self.tolerance is None else (*said, ("drift", self.tolerance.describe()))
 
     @property
     def most_people_asked(self) -> int:
@@ -116,6 +126,7 @@ def _compiled(tree: object) -> PolicySet:
     document = PolicyDocument.model_validate(tree, context=reporting)
     try:
         rules = tuple(rule for make in RULES for rule in make(document))
+        tolerance = tolerance_from(document)
     except ValueError as error:
         raise Fault("POLICY_INVALID", (), str(error)) from error
     names = [rule.name for rule in rules]
@@ -135,6 +146,8 @@ def _compiled(tree: object) -> PolicySet:
         canonical=canonical,
         digest=digest(canonical),
         zone=None if document.hours is None else document.hours.zone,
+        reads_network=document.network is not None,
+        tolerance=tolerance,
     )
 
 

@@ -19,19 +19,14 @@ def combined(requirements: Sequence[ApprovalRequirement]) -> ApprovalRequirement
     """
     if len(requirements) == 1:
         return requirements[0]
-    branches = sorted(
-        {_union(chosen) for chosen in product(*(each.branches for each in requirements))},
-        key=lambda branch: [(group.roles, group.count) for group in branch],
-    )
+    # What two ask alike is asked once: with itself it makes nothing but longer branches.
+    distinct = dict.fromkeys(each.branches for each in requirements)
+    branches = sorted({_union(chosen) for chosen in product(*distinct)}, key=way_in_words)
     # Whoever fills a branch with more fills the one with less: the longer one says nothing new.
     least = [
         branch
-        for i, branch in enumerate(branches)
-        if not any(
-            _branch_covers(branch, other) and (i > j or not _branch_covers(other, branch))
-            for j, other in enumerate(branches)
-            if i != j
-        )
+        for branch in branches
+        if not any(branch != other and implies(branch, other) for other in branches)
     ]
     expires_in_s = min(each.expires_in_s for each in requirements)
     return ApprovalRequirement(least[0], expires_in_s, tuple(least[1:]))
@@ -48,8 +43,7 @@ def covers(stricter: ApprovalRequirement | None, other: ApprovalRequirement | No
     if stricter is None or stricter.expires_in_s > other.expires_in_s:
         return False
     return all(
-        any(_branch_covers(offered, wanted) for wanted in other.branches)
-        for offered in stricter.branches
+        any(implies(offered, wanted) for wanted in other.branches) for offered in stricter.branches
     )
 
 
@@ -65,7 +59,8 @@ def _union(branches: Sequence[tuple[RoleQuorum, ...]]) -> tuple[RoleQuorum, ...]
     return tuple(RoleQuorum(roles, counts[roles]) for roles in sorted(counts))
 
 
-def _branch_covers(stricter: Sequence[RoleQuorum], other: Sequence[RoleQuorum]) -> bool:
+def implies(stricter: Sequence[RoleQuorum], other: Sequence[RoleQuorum]) -> bool:
+    """Whether whoever fills the groups of `stricter` fills those of `other` as well."""
     offered = [frozenset(seat) for seat in seats(stricter)]
     wanted = [frozenset(seat) for seat in seats(other)]
     fits = [[i for i, offer in enumerate(offered) if offer <= want] for want in wanted]
@@ -97,12 +92,14 @@ def matched(choices: Sequence[Sequence[int]]) -> dict[int, int]:
 
 def in_words(requirement: ApprovalRequirement) -> str:
     """For people: `1 of cfo and 1 of approver or cfo, within 72 h`."""
-    ways = ", or ".join(
-        " and ".join(f"{group.count} of {' or '.join(group.roles)}" for group in branch)
-        for branch in requirement.branches
-    )
+    ways = ", or ".join(map(way_in_words, requirement.branches))
     different = ", different people" if requirement.people > 1 else ""
     return f"{ways}{different}, within {duration_in_words(requirement.expires_in_s)}"
+
+
+def way_in_words(branch: Sequence[RoleQuorum]) -> str:
+    """One way of asking: `1 of cfo and 1 of approver or cfo`."""
+    return " and ".join(f"{group.count} of {' or '.join(group.roles)}" for group in branch)
 
 
 def duration_in_words(seconds: int) -> str:

@@ -18,11 +18,15 @@ from policy.grammar import (
     WITHOUT_ASKING,
     Amount,
     Ask,
+    GasPrice,
+    Percent,
     Span,
     parse_amount,
     parse_answer,
     parse_ask,
+    parse_gas_price,
     parse_minute,
+    parse_percent,
     parse_span,
 )
 from policy.phrases import parse_condition
@@ -73,6 +77,12 @@ _as_answer = PlainSerializer(_answer_text, return_type=str)
 AmountText = Annotated[Amount, BeforeValidator(_amount), _as_text]
 BoundText = Annotated[Amount | str, BeforeValidator(_bound), _as_text]
 SpanText = Annotated[Span, BeforeValidator(lambda value: parse_span(_text(value))), _as_text]
+PercentText = Annotated[
+    Percent, BeforeValidator(lambda value: parse_percent(_text(value))), _as_text
+]
+GasText = Annotated[
+    GasPrice, BeforeValidator(lambda value: parse_gas_price(_text(value))), _as_text
+]
 DaysText = Annotated[
     int, BeforeValidator(_days), PlainSerializer(lambda days: f"{days} days", return_type=str)
 ]

@@ -15,8 +15,10 @@ from policy.scalars import (
     ConsequenceText,
     DateText,
     DaysText,
+    GasText,
     HoldText,
     MinuteText,
+    PercentText,
     PeriodText,
     ScopeConditionText,
     ScopeText,
@@ -181,6 +183,17 @@ class SanctionsTerms(Section):
     max_age: SpanText
 
 
+class NetworkTerms(Section):
+    """How old the network's newest block, and how dear a unit of gas may be when payments leave.
+
+    `max_age` is how old what is known of the network may be.
+    """
+
+    head_age: SpanText | None = None
+    gas_at_most: GasText | None = None
+    max_age: SpanText
+
+
 class RampStep(Section):
     """Below an age, at most so much a day."""
 
@@ -236,6 +249,15 @@ class MaxAge(Section):
 
 class Approvals(Section):
     expire_after: SpanText
+
+
+class DriftTerms(Section):
+    """What may change between people's word and the payment before they are asked again."""
+
+    price: PercentText | None = None
+    balance: PercentText | None = None
+    policy: Literal["unchanged"] | None = None
+    payee: Literal["unchanged"] | None = None
 
 
 class Batches(Section):

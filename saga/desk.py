@@ -15,6 +15,7 @@ from treasurer.kernel.ids import HoldId, PaymentId, TransferId, WalletId
 from treasurer.kernel.transaction import FeeTerms
 from treasurer.ledger.model import Balance, Hold, wallet_account
 from treasurer.payments.deciding import Decided, Situation, decide
+from treasurer.payments.drifting import NONE, Again, drifted
 from treasurer.payments.facts import Candidate
 from treasurer.payments.wallets import Wallet
 
@@ -30,6 +31,7 @@ class Plan:
     holds: list[Hold] = field(default_factory=list)
     executing: list[tuple[Candidate, Decided]] = field(default_factory=list)
     asking: list[tuple[Candidate, Decided]] = field(default_factory=list)
+    again: list[Again] = field(default_factory=list)
     denied: list[tuple[Candidate, Decided]] = field(default_factory=list)
     expired: list[Candidate] = field(default_factory=list)
     later: dict[PaymentId, str] = field(default_factory=dict)
@@ -95,7 +97,15 @@ class Desk:
                 continue
             code = wallet_account(wallet.id, candidate.payment.asset).code
             decided = decide(candidate, situation, self._available(code))
-            if await self._passes(connection, candidate, decided, situation):
+            passes = await self._passes(connection, candidate, decided, situation)
+            drift = await drifted(connection, candidate, decided, situation) if passes else NONE
+            if drift.unknown:
+                what = " and ".join(drift.unknown)
+                plan.later[candidate.payment.id] = f"{what} must be known to tell what drifted"
+            elif drift.reasons:
+                digest = candidate.payment.order_digest
+                plan.again.append(Again(candidate, decided, drift.reasons, digest))
+            elif passes:
                 plan.executing.append((candidate, decided))
                 self._take(candidate, wallet, group)
                 situation = situation.after(

@@ -23,6 +23,7 @@ from treasurer.bootstrap import (
     saga_context,
 )
 from treasurer.chain.pinning import require_network
+from treasurer.chain.port import Chain
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.documents.ocr import Tesseract
@@ -33,6 +34,7 @@ from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
 from worker.mailbox import MailboxRound
+from worker.networks import read_network
 from worker.sealer import seal_all
 
 log = structlog.get_logger("worker")
@@ -77,6 +79,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 group.create_task(
                     _every(2.0, stop, "deposits", lambda: follow_all(core.database, deposits))
                 )
+                group.create_task(_every(2.0, stop, "network", lambda: _read_network(core, chain)))
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
                 group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
@@ -131,6 +134,10 @@ async def _every(
             await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:
             continue
+
+
+async def _read_network(core: Core, chain: Chain) -> int:
+    return await read_network(core.database, chain, core.rail.chain_id, core.clock)
 
 
 async def _expire(core: Core) -> int:

@@ -29,9 +29,7 @@ async def policy(
         visitor,
         "policy.html.j2",
         active=active,
-        sentences=list(zip((r.name for r in active.rules), active.describe(), strict=True))
-        if active
-        else [],
+        sentences=active.sentences() if active else [],
         history=history,
         people=people,
     )

@@ -20,10 +20,11 @@ from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
 from treasurer.kernel.transaction import FeeTerms
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import AccountCode, wallet_account
-from treasurer.payments import spending, wallets, windows
+from treasurer.payments import networks, spending, wallets, windows
 from treasurer.payments import store as payments
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Situation, store_decisions
+from treasurer.payments.drifting import renew
 from treasurer.payments.facts import window_keys
 from treasurer.payments.model import PaymentState
 from treasurer.payments.wallets import Wallet
@@ -66,13 +67,21 @@ async def reserve(
             prices=prices,
             now=now,
             sums=await windows.sums(connection, organization_id, keys, now),
+            network=await networks.newest(connection, context.rail.chain_id)
+            if policy_set.reads_network
+            else None,
         )
         if allowances:
             # What a batch has used counts twice until its block is final: too little, never too much.
             moving = await store.in_batches(connection, organization_id)
             allowances = {key: most - moving.get(key, 0) for key, most in allowances.items()}
         desk = Desk(context, fees, own, dict(balances), allowances)
-        plan = await desk.plan(connection, candidates, situation)
+        again = await renew(connection, candidates, situation, rail=context.rail, wallets=own)
+        renewed = {one.candidate.payment.id for one in again}
+        plan = await desk.plan(
+            connection, [c for c in candidates if c.payment.id not in renewed], situation
+        )
+        plan.again += again
         await _write(context, connection, organization_id, plan, situation)
     context.failpoint("reserve.committed")
     return [transfer.id for transfer in plan.transfers]
@@ -87,6 +96,7 @@ async def _write(
 ) -> None:
     now = situation.now
     decided = [answer for _, answer in (*plan.executing, *plan.asking, *plan.denied)]
+    decided += [one.decided for one in plan.again]
     ids = await store_decisions(
         connection, organization_id, decided, situation, stage="reserve", new_id=context.new_id
     )
@@ -135,6 +145,18 @@ async def _write(
             before=candidate.payment.state,
             decision_id=ids[candidate.payment.id],
             now=now,
+        )
+    for one in plan.again:
+        await context.outcomes.drifted(connection, organization_id, one, now)
+        await ask(
+            connection,
+            context.approvals,
+            one.candidate,
+            one.decided.decision,
+            before=PaymentState.APPROVED,
+            decision_id=ids[one.candidate.payment.id],
+            now=now,
+            again=one.explanation,
         )
     for candidate, answer in plan.denied:
         await context.outcomes.end(

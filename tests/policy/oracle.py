@@ -4,39 +4,18 @@ Imports nothing of `policy` but the types of its data. Slow, and long where the 
 works on exact fractions and on the file's own words.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from math import ceil
 from typing import Any
 
 from policy.facts import Facts
 from policy.request import PaymentRequest
+from tests.policy.oracle_answer import Answer, Way
 
 Tree = dict[str, Any]
 UNITS = {"s": 1, "min": 60, "h": 3600, "day": 86_400, "days": 86_400}
-
-
-@dataclass
-class Answer:
-    """What the oracle says: `asked` maps the roles of a group to how many people of them."""
-
-    denied: bool = False
-    for_good: bool = False
-    permitted: bool = False
-    asked: dict[tuple[str, ...], int] = field(default_factory=dict)
-    expiries: list[int] = field(default_factory=list)
-
-    @property
-    def summary(self) -> tuple[str, bool, dict[tuple[str, ...], int], int | None]:
-        """Outcome, whether only for now, groups, expiry in seconds."""
-        if not self.permitted:
-            return "DENY", False, {}, None
-        if self.denied:
-            return "DENY", not self.for_good, {}, None
-        if self.asked:
-            return "REQUIRE_APPROVAL", False, self.asked, min(self.expiries)
-        return "ALLOW", False, {}, None
 
 
 class Oracle:
@@ -47,7 +26,7 @@ class Oracle:
         self.decimals = int(tree["reporting"]["decimals"])
 
     def minor(self, text: str) -> Fraction:
-        return Fraction(text.split()[0]) * 10**self.decimals
+        return amount(text, self.decimals)
 
     def answer(self, request: PaymentRequest, facts: Facts) -> Answer:
         case = Case(self, request, facts)
@@ -63,6 +42,12 @@ class Oracle:
         return case.answer
 
 
+@cache
+def amount(text: str, decimals: int) -> Fraction:
+    return Fraction(text.split()[0]) * 10**decimals
+
+
+@cache
 def seconds(text: str) -> int:
     number, unit = text.split()
     return int(number) * UNITS[unit]
@@ -95,13 +80,20 @@ class Case:
         groups, _, within = phrase.partition(" within ")
         expiry = within or self.tree["approvals"]["expire_after"]
         self.answer.expiries.append(seconds(expiry))
-        counts: dict[tuple[str, ...], int] = {}
-        for group in groups.split(" and "):
+        wanted = [self.way(text) for text in groups.split(", or ")]
+        self.answer.ways = [
+            {key: max(before.get(key, 0), way.get(key, 0)) for key in {**before, **way}}
+            for before in self.answer.ways
+            for way in wanted
+        ]
+
+    def way(self, text: str) -> Way:
+        counts: Way = {}
+        for group in text.split(" and "):
             count, _, roles = group.partition(" of ")
             key = tuple(sorted(set(roles.split(" or "))))
             counts[key] = counts.get(key, 0) + int(count)
-        for key, wanted in counts.items():
-            self.answer.asked[key] = max(self.answer.asked.get(key, 0), wanted)
+        return counts
 
     def consider(self, fine: bool | None, phrase: str) -> None:
         """None: the fact is missing, so the payment is denied for now."""
@@ -233,7 +225,7 @@ class Case:
         found = [
             one
             for one in self.facts.windows or ()
-            if (one.window.scope.value, one.window.period.value) == (by, over)
+            if one.window.scope == by and one.window.period == over
         ]
         self.sum(found[0] if found else None, at_most)
 
@@ -310,12 +302,25 @@ class Case:
                 inside = day in terms["days"] and terms["from"] <= clock < terms["to"]
                 inside = inside and local.date not in terms.get("holidays", [])
             self.consider(inside, terms["outside"])
+        if "network" in tree:
+            self.network(tree["network"])
         if "sanctions" in tree:
             found = facts.sanctions
             if found is not None and found.hits:
                 self.deny()
             elif found is None or not self.fresh(found.as_of, tree["sanctions"]["max_age"]):
                 self.deny(False)
+
+    def network(self, terms: Tree) -> None:
+        found = self.facts.network
+        if found is None or not self.fresh(found.as_of, terms["max_age"]):
+            self.deny(False)
+            return
+        if "head_age" in terms and not self.fresh(found.head_at, terms["head_age"]):
+            self.deny(False)
+        most = terms.get("gas_at_most")
+        if most and found.gas_price_wei > Fraction(most.split()[0]) * 10**9:
+            self.deny(False)
 
     # --- conditions
 

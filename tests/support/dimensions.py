@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from policy.background import HistoryFact, LocalTimeFact, SanctionsFact, ScopedSum
+from policy.background import HistoryFact, LocalTimeFact, NetworkFact, SanctionsFact, ScopedSum
 from policy.facts import Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
 from policy.policy_set import PolicySet, load_policy_set
 from policy.request import PaymentRequest
@@ -76,8 +76,14 @@ def known(**changes: Any) -> Facts:
         sanctions=SanctionsFact((), NOW - timedelta(days=1)),
         batch=1,
         policy_since=LONG_AGO,
+        network=NetworkFact(NOW, 10**9, NOW),
     )
     return replace(sound, **changes)
+
+
+@cache
+def _sound() -> Facts:
+    return known()
 
 
 _AGES = (-1, 0, 86_399, 86_400, 259_200, 604_799, 604_800, 1_209_600, 2_592_000)
@@ -130,6 +136,11 @@ _ODD: dict[str, Callable[[Random], Any]] = {
     ),
     "batch": lambda random: random.choice([200, 201]),
     "policy_since": _since,
+    "network": lambda random: NetworkFact(
+        NOW - timedelta(seconds=random.choice([0, 120, 121, -120, -121])),
+        80 * 10**9 + random.choice([-(10**9), 0, 1]),
+        NOW - timedelta(seconds=random.choice([0, 60, 61, -61])),
+    ),
     "duplicates": lambda random: random.choice([(), (NEAR,), (EXACT,), (NEAR, EXACT)]),
     "spent_24h": lambda random: WindowFact(random.choice([2_000_000, 2_480_000]), NOW),
     "available_minor": lambda random: random.randint(-5, 4 * 10**9),
@@ -149,7 +160,7 @@ _ODD: dict[str, Callable[[Random], Any]] = {
 def random_facts(random: Random) -> Facts:
     """Sound facts of which up to three are odd, and now and then one is missing."""
     odd = random.sample(sorted(_ODD), random.choice([0, 0, 1, 1, 2, 3]))
-    found = replace(known(), **{name: _ODD[name](random) for name in odd})
+    found = replace(_sound(), **{name: _ODD[name](random) for name in odd})
     if random.random() < 0.1:
         lost = random.choice([name for name in sorted(_ODD) if name != "as_of"])
         found = replace(found, **{lost: None})

@@ -195,10 +195,11 @@ async def open_treasury(
     minted_minor: int = 10**12,
     odd_token: Contract | None = None,
     batching: Batching | None = None,
+    policy: str | None = None,
 ) -> AsyncIterator[Treasury]:
     """Deploy, fund, enrol, activate and start the signer; stop it afterwards.
 
-    Pays by `odd_token` instead of the test dollar, if one is given.
+    Pays by `odd_token` instead of the test dollar, and under `policy` instead of Norwick's, if given.
     """
     index = next(_ACCOUNTS)
     account = development_account(index)
@@ -232,7 +233,7 @@ async def open_treasury(
         clock=clock,
         new_id=uuid7,
     )
-    await policies.activate_first(organization.administrator, _policy(batching))
+    await policies.activate_first(organization.administrator, policy or _policy(batching))
     async with EvmChain(chain_url, profile) as chain:
         with signer_process(Home(folder)) as process:
             await process.start()

@@ -23,9 +23,11 @@ async def ask(
     before: PaymentState,
     decision_id: DecisionId,
     now: datetime,
+    again: str | None = None,
 ) -> None:
     """Let a payment wait for the people whom `decision` requires; earlier votes for its bytes count.
 
+    Asked `again`, which is then told instead of the decision's own words, no earlier vote counts.
     The payment waits before the request opens, because standing votes may answer it at once.
     """
     payment = candidate.payment
@@ -38,7 +40,7 @@ async def ask(
         payment.id,
         before,
         PaymentState.AWAITING_APPROVAL,
-        explanation=decision.explanation,
+        explanation=again or decision.explanation,
         decision_id=decision_id,
     )
     changers = await change_store.changers(
@@ -53,5 +55,5 @@ async def ask(
         requester_id=payment.initiator_id,
         now=now,
         barred=candidate.barred(now) | changers,
-        inherit_votes=True,
+        inherit_votes=again is None,
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from policy.background import NetworkFact
 from policy.decision import Decision, Outcome
 from policy.engine import evaluate
 from policy.policy_set import PolicySet
@@ -35,6 +36,7 @@ from treasurer.prices.feed import Price
 class Situation:
     """All but the payment itself: policy, treasury, sums, balances and prices, at one instant.
 
+    `network` is None where it was never read, or the policy set looks at none.
     `sums` hold at least those of the windows that the payments to be decided count in.
     """
 
@@ -45,6 +47,7 @@ class Situation:
     prices: Mapping[str, Price]
     now: datetime
     sums: Sums
+    network: NetworkFact | None
 
     def keys(self, candidate: Candidate) -> tuple[tuple[Window, str], ...]:
         """The sums that `candidate` counts in."""
@@ -97,6 +100,7 @@ def decide(candidate: Candidate, situation: Situation, available_minor: int) -> 
         available_minor=available_minor,
         price=situation.prices.get(candidate.payment.asset.symbol),
         now=situation.now,
+        network=situation.network,
     )
     decision = evaluate(request, facts, situation.policy_set)
     return Decided(candidate.payment.id, decision, request.to_json(), facts.to_json())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from policy.background import HistoryFact, LocalTimeFact, SanctionsFact, ScopedSum
+from policy.background import HistoryFact, LocalTimeFact, NetworkFact, SanctionsFact, ScopedSum
 from policy.facts import DuplicateFact, Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
 from policy.policy_set import PolicySet
 from policy.request import PaymentRequest
@@ -160,6 +160,7 @@ def policy_facts(
     available_minor: int,
     price: Price | None,
     now: datetime,
+    network: NetworkFact | None,
 ) -> Facts:
     """The facts of one decision. `available_minor` and the sums exclude the payment itself."""
     return Facts(
@@ -210,6 +211,7 @@ def policy_facts(
         sanctions=candidate.sanctions,
         batch=len(candidate.order.items),
         policy_since=policy_since,
+        network=network,
     )
 
 

@@ -18,6 +18,7 @@ from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId, U
 from treasurer.notifications.model import NotificationKind
 from treasurer.notifications.service import Outbox
 from treasurer.payments import store
+from treasurer.payments.drifting import Again
 from treasurer.payments.model import PaymentState, require_legal
 
 
@@ -100,6 +101,24 @@ class PaymentOutcomes:
             )
         await self._record(
             connection, organization_id, "payment.reopened", {payment_id: {}}, now, actor
+        )
+
+    async def drifted(
+        self,
+        connection: AsyncConnection,
+        organization_id: OrganizationId,
+        again: Again,
+        now: datetime,
+    ) -> None:
+        """Record why people are asked once more, and which order took the place of which."""
+        payload: dict[str, Canonical] = {
+            "reasons": list(again.reasons),
+            "replaced_digest": again.replaced.hex(),
+            "order_digest": again.candidate.payment.order_digest.hex(),
+        }
+        payment_id = again.candidate.payment.id
+        await self._record(
+            connection, organization_id, "payment.drifted", {payment_id: payload}, now, None
         )
 
     async def refused(

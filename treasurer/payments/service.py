@@ -24,19 +24,18 @@ from treasurer.kernel.ids import (
     PayeeId,
     PaymentId,
 )
-from treasurer.kernel.money import Asset
-from treasurer.kernel.order import ExecutionOrder, OrderItem, Quote
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.ledger import store as ledger
 from treasurer.payees import store as payees
 from treasurer.payees.model import PayeeAddress
-from treasurer.payments import proposable, spending, store, wallets, windows
+from treasurer.payments import networks, proposable, spending, store, wallets, windows
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Decided, Situation, decide, store_decisions
-from treasurer.payments.facts import Candidate, reporting_amount, window_keys
+from treasurer.payments.facts import Candidate, window_keys
 from treasurer.payments.model import Payment, PaymentState, StoredDecision
 from treasurer.payments.outcomes import PaymentOutcomes
-from treasurer.payments.rail import Rail, RailToken
+from treasurer.payments.quoting import Owed, offer
+from treasurer.payments.rail import Rail
 from treasurer.policies.service import PolicyService
 from treasurer.prices.feed import Price, PriceFeed
 
@@ -155,29 +154,20 @@ class PaymentService:
                 f"the invoice is {invoice.state}; only one that was read and matched is paid",
                 state=invoice.state,
             )
-        token = self._rail.token_for(invoice.currency.symbol)
-        price = prices.get(token.asset.symbol)
-        if price is None:
-            raise InvalidInput("QUOTE_UNAVAILABLE", f"{token.asset.symbol} has no price now")
         address = await self._address(connection, organization_id, invoice.payee_id)
-        own = await wallets.active(connection, organization_id, self._rail.chain_id)
-        if not own:
-            raise InvalidInput("WALLET_MISSING", f"enrol a wallet on {self._rail.network} first")
-        not_after = (now + timedelta(seconds=self._rail.order_lifetime_s)).replace(microsecond=0)
-        quote = _quote(invoice.currency, invoice.unallocated_minor, token, price, not_after)
-        amount = price.rate.convert(invoice.unallocated_minor, invoice.currency, token.asset)
         payment_id = PaymentId(self._new_id())
-        order = ExecutionOrder(
-            organization_id=organization_id,
-            chain_id=self._rail.chain_id,
-            token=token.address,
-            token_decimals=token.asset.decimals,
-            items=(OrderItem(payment_id, address.address, amount),),
-            permitted_wallets=tuple(sorted(wallet.address for wallet in own)),
-            quote=quote,
-            not_after=not_after,
+        offered = offer(
+            organization_id,
+            payment_id,
+            Owed(invoice.currency, invoice.unallocated_minor),
+            address.address,
+            rail=self._rail,
+            wallets=await wallets.active(connection, organization_id, self._rail.chain_id),
+            prices=prices,
+            reporting=(await spending.treasury(connection, organization_id, now)).reporting,
+            now=now,
         )
-        reporting = (await spending.treasury(connection, organization_id, now)).reporting
+        order = offered.order
         return store.NewPayment(
             id=payment_id,
             invoice_id=invoice.id,
@@ -185,12 +175,12 @@ class PaymentService:
             payee_address_id=address.id,
             initiator_id=invoice.submitted_by,
             initiator_kind=invoice.submitter_kind,
-            asset=token.asset,
-            amount_minor=amount,
-            reporting_amount_minor=reporting_amount(amount, token.asset, price, reporting),
+            asset=offered.asset,
+            amount_minor=order.items[0].amount_minor,
+            reporting_amount_minor=offered.reporting_amount_minor,
             order_bytes=order.canonical_bytes(),
             order_digest=order.digest,
-            not_after=not_after,
+            not_after=order.not_after,
             allocated_minor=invoice.unallocated_minor,
         )
 
@@ -231,6 +221,9 @@ class PaymentService:
             prices=prices,
             now=now,
             sums=await windows.sums(connection, organization_id, keys, now),
+            network=await networks.newest(connection, self._rail.chain_id)
+            if policy_set.reads_network
+            else None,
         )
         available = situation.available_minor(candidate.payment.asset.symbol)
         decided = decide(candidate, situation, available)
@@ -317,27 +310,3 @@ class PaymentService:
         await audit.append(
             connection, principal.organization_id, [event], now=now, new_id=self._new_id
         )
-
-
-def _quote(
-    currency: Asset, amount_minor: int, token: RailToken, price: Price, valid_until: datetime
-) -> Quote:
-    """How the invoice's amount becomes the token's. Only par is quoted: the invoice is in the token
-    itself or in the currency that the token is redeemed for, and the peg holds.
-    """
-    if currency.symbol not in (token.asset.symbol, token.peg):
-        raise InvalidInput("QUOTE_UNAVAILABLE", f"no rate from {currency.symbol} is known")
-    if not price.in_peg_band or price.rate.numerator != price.rate.denominator:
-        raise InvalidInput(
-            "PEG_BROKEN", f"{token.asset.symbol} is off its peg; people must look at this payment"
-        )
-    return Quote(
-        invoice_currency=currency.symbol,
-        invoice_amount_minor=amount_minor,
-        invoice_decimals=currency.decimals,
-        rate_numerator=price.rate.numerator,
-        rate_denominator=price.rate.denominator,
-        sources=price.sources,
-        as_of=price.as_of.replace(microsecond=0),
-        valid_until=valid_until,
-    )

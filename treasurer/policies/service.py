@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from policy.policy_set import PolicySet, load_policy_set, parse_policy_set
 from policy.quorum import Choice, Vote, quorum_met
-from policy.requirement import combined
+from policy.requirement import combined, way_in_words
 from treasurer.audit.model import AuditEvent
 from treasurer.audit.store import append
 from treasurer.db.engine import Database
@@ -210,7 +210,7 @@ async def require_staff(
     ]
     quorum = quorum_met(combined(asked), votes, "", frozenset())
     if not quorum.met:
-        missing = " and ".join(f"{g.count} of {' or '.join(g.roles)}" for g in quorum.missing)
+        missing = way_in_words(quorum.missing)
         raise Conflict(
             "POLICY_UNDERSTAFFED",
             f"the policy asks people whom the organization does not have: {missing} more;"
