@@ -18,6 +18,7 @@ from saga.leases import Leased
 from saga.transfer import Transfer, TransferItem, TransferState
 from treasurer.kernel.allowance_order import parse_allowance_order
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
+from treasurer.kernel.signing import EndedSlot
 from treasurer.kernel.transaction import FeeTerms
 
 _LEASED = text("""
@@ -130,6 +131,14 @@ _IN_BATCHES = text("""
 _TRANSFERS_OF = text("""
     SELECT count(*) FROM transfer_items
     WHERE organization_id = :organization_id AND payment_id = :payment_id
+""")
+_ENDED_SLOTS = text("""
+    SELECT DISTINCT n.transfer_id, t.sender, t.nonce, i.transaction_hash FROM transfer_items n
+    JOIN transfer_items i ON i.organization_id = :organization_id AND i.payment_id = n.payment_id
+      AND i.state = 'void'
+    JOIN transfers t ON t.organization_id = :organization_id AND t.id = i.transfer_id
+    WHERE n.organization_id = :organization_id AND n.transfer_id = ANY(:ids)
+      AND t.nonce IS NOT NULL
 """)
 _CLOSE_ITEMS = text("""
     UPDATE transfer_items i SET state = :state, transaction_hash = c.hash, log_index = c.log_index
@@ -343,14 +352,29 @@ async def transfers_of(
     return int(row.scalar_one())
 
 
+async def ended_slots(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
+) -> dict[TransferId, list[EndedSlot]]:
+    """The void slots that payments of these transfers had before, and what used each up."""
+    rows = await connection.execute(
+        _ENDED_SLOTS, {"organization_id": organization_id, "ids": list(ids)}
+    )
+    found: dict[TransferId, list[EndedSlot]] = defaultdict(list)
+    for transfer_id, sender, nonce, hash_ in rows:
+        found[TransferId(transfer_id)].append(EndedSlot(sender, nonce, hash_ and bytes(hash_)))
+    return found
+
+
 async def close_items(
     connection: AsyncConnection,
     organization_id: OrganizationId,
-    logs: Mapping[PaymentId, tuple[bytes, int] | None],
+    logs: Mapping[PaymentId, tuple[bytes, int | None] | None],
     *,
     settled: bool,
 ) -> None:
-    """Settle items by (transaction hash, log index), or void them. A log settles one item (I6)."""
+    """Settle items by (transaction hash, log index), or void them, by the hash of what used their slot up
+    if it is an own one. A log settles one item (I6).
+    """
     await connection.execute(
         _CLOSE_ITEMS,
         {

@@ -11,6 +11,10 @@ UPGRADE = """
 -- From here on the saga acts on it, and nobody rejects it any more.
 ALTER TABLE transfer_resolutions ADD COLUMN claimed_at timestamptz;
 ALTER TABLE transfer_resolutions ADD CHECK (claimed_at IS NULL OR confirmed_at IS NOT NULL);
+
+-- The slots that a payment had before, which the signer is told about.
+CREATE INDEX transfer_items_void ON transfer_items (organization_id, payment_id)
+    WHERE state = 'void';
 """
 
 

@@ -59,7 +59,12 @@ async def book(
             if ended := by[verdict]:
                 await _book_fees(context, connection, organization_id, ended)
                 await void_mined(
-                    context, connection, leased, before, [f.transfer for f in ended], verdict
+                    context,
+                    connection,
+                    leased,
+                    before,
+                    [(final.transfer, final.receipt.transaction_hash) for final in ended],
+                    verdict,
                 )
         if doubtful := by[Verdict.CONTRADICTION]:
             reasons = {final.transfer.id: final.evidence.reason for final in doubtful}

@@ -6,6 +6,7 @@ mean the same call. Asked again after a crash, it answers with the recorded byte
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -51,25 +52,24 @@ async def sign(
     A slot whose payment may no longer be signed is abandoned: later nonces of its wallet wait for it.
     """
     organization_id, now = leased.organization_id, context.clock()
-    unsound = await _unsound(context, transfers)
+    found = await unsound(context, transfers)
     async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
         orders = await store.orders(connection, organization_id, sorted(checked.clear))
     await abandon(context, leased, transfers, TransferState.SLOTTED, checked.reasons)
     waiting = {
-        t.id: unsound[address]
+        t.id: found[address]
         for t in transfers
         for address in (t.token, t.disperse)
-        if t.id in checked.clear and address in unsound
+        if t.id in checked.clear and address in found
     }
     await _delay(context, leased, waiting)
     ready = [t for t in transfers if t.id in checked.clear and t.id not in waiting]
     if not ready:
         return []
+    requests = [order_request(t, orders.get(t.id, []), attempt=FIRST_ATTEMPT) for t in ready]
     try:
-        answers = await signer.sign(
-            [order_request(t, orders.get(t.id, []), attempt=FIRST_ATTEMPT) for t in ready]
-        )
+        answers = await _answers(context, signer, ready, requests)
     except (Transient, OutcomeUnknown) as error:
         await _delay(context, leased, {transfer.id: error.message for transfer in ready})
         return []
@@ -83,7 +83,39 @@ async def sign(
     return await _persist(context, leased, ready, signed)
 
 
-async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
+async def _answers(
+    context: SagaContext,
+    signer: SignerClient,
+    transfers: Sequence[Transfer],
+    requests: Sequence[SignPayment | SignAllowance],
+) -> list[SignedAttempt | SignerRefusal]:
+    """The signer's answers. Payments that had another slot before are asked for again with its end: only
+    who knows that slot may have them signed once more.
+    """
+    answers = list(await signer.sign(requests))
+    refused = [
+        index
+        for index, answer in enumerate(answers)
+        if isinstance(answer, SignerRefusal) and answer.code == "ORDER_IN_ANOTHER_SLOT"
+    ]
+    if not refused:
+        return answers
+    async with context.database.sets(transfers[0].organization_id) as connection:
+        ended = await store.ended_slots(
+            connection, transfers[0].organization_id, [transfers[index].id for index in refused]
+        )
+    again = {
+        index: replace(request, ended=tuple(ended[transfers[index].id]))
+        for index in refused
+        if isinstance(request := requests[index], SignPayment) and transfers[index].id in ended
+    }
+    if again:
+        for index, answer in zip(again, await signer.sign(list(again.values())), strict=True):
+            answers[index] = answer
+    return answers
+
+
+async def unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
     """Tokens and contracts that must not be signed for now, each with why: not the pinned code, or nobody
     answers.
     """

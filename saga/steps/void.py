@@ -51,12 +51,13 @@ async def void_mined(
     connection: AsyncConnection,
     leased: Leased,
     before: TransferState,
-    transfers: Sequence[Transfer],
+    mined: Sequence[tuple[Transfer, bytes]],
     verdict: Verdict,
 ) -> None:
-    """End transfers whose slot an own revert or cancel used up in a final block; fees are booked apart."""
-    reasons = {transfer.id: f"its transaction was {verdict.value}" for transfer in transfers}
-    for transfer in transfers:
+    """End transfers whose slot an own revert or cancel, named by its hash, used up in a final block; fees
+    are booked apart.
+    """
+    for transfer, used_by in mined:
         # Both cost gas, so the next try waits longer each time, until the order expires.
         tries = 0
         for item in transfer.items[:1]:
@@ -67,10 +68,11 @@ async def void_mined(
             leased,
             [transfer],
             before,
-            reasons,
+            {transfer.id: f"its transaction was {verdict.value}"},
+            used_by=used_by,
             wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
         )
-    await _part(connection, leased, transfers)
+    await _part(connection, leased, [transfer for transfer, _ in mined])
 
 
 async def void_foreign(
@@ -134,6 +136,7 @@ async def _void(
     reasons: Mapping[TransferId, str],
     *,
     wait: timedelta,
+    used_by: bytes | None = None,
 ) -> None:
     require_legal(before, TransferState.VOID)
     organization_id, now = leased.organization_id, context.clock()
@@ -157,8 +160,9 @@ async def _void(
             connection, organization_id, [transfer], AllowanceState.VOID, reasons[transfer.id]
         )
     if items:
+        ended = (used_by, None) if used_by else None
         await store.close_items(
-            connection, organization_id, {item.payment_id: None for item in items}, settled=False
+            connection, organization_id, {item.payment_id: ended for item in items}, settled=False
         )
         await context.outcomes.voided(
             connection,

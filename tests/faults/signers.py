@@ -15,6 +15,7 @@ from signer.envelope import sealed, unsigned_hash
 from treasurer.chain.fees import raised
 from treasurer.chain.signer_client import RecordedAttempt, SignedAttempt, SignerRefusal
 from treasurer.kernel.digest import digest
+from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.order import parse_order
 from treasurer.kernel.signing import SignCancel, SignPayment, SignRequest
 from treasurer.kernel.transaction import (
@@ -61,9 +62,21 @@ class JournalSigner(ForgetfulSigner):
     def __init__(self, keys: Iterable[PrivateKey]) -> None:
         super().__init__(keys)
         self.journal: dict[tuple[str, int], list[RecordedAttempt]] = defaultdict(list)
+        self.slots_of: dict[PaymentId, dict[tuple[str, int], None]] = defaultdict(dict)
 
     async def slot(self, chain_id: int, wallet: str, nonce: int) -> list[RecordedAttempt]:
         return list(self.journal[wallet, nonce])
+
+    def _elsewhere(self, request: SignRequest, call: UnsignedTransaction) -> SignerRefusal | None:
+        """As signer.desk: another slot of a payment is given to who names the end of the earlier ones."""
+        slot = call.sender, request.nonce
+        ended = {(e.wallet, e.nonce): e.transaction_hash for e in getattr(request, "ended", ())}
+        for earlier in {s: None for p in _payment_ids(request) for s in self.slots_of[p]}:
+            own = {one.signed.transaction_hash for one in self.journal[earlier]}
+            if earlier == slot or (earlier in ended and (ended[earlier] or next(iter(own))) in own):
+                continue
+            return SignerRefusal("ORDER_IN_ANOTHER_SLOT", f"signed in slot {earlier[1]} before")
+        return None
 
     def _sign(self, request: SignRequest) -> Answer:
         call = call_of(request)
@@ -73,11 +86,13 @@ class JournalSigner(ForgetfulSigner):
             if (known.signed.call_digest, known.fees) == (call.call_digest, request.fees):
                 return known.signed
             return SignerRefusal("JOURNAL_CONFLICT", "this attempt signed other content")
-        if refusal := _refusal(recorded, request, call):
+        if refusal := _refusal(recorded, request, call) or self._elsewhere(request, call):
             return refusal
         answer = super()._sign(request)
         assert isinstance(answer, SignedAttempt)
         is_cancel = isinstance(request, SignCancel)
+        for payment_id in _payment_ids(request):
+            self.slots_of[payment_id][call.sender, request.nonce] = None
         recorded.append(
             RecordedAttempt(
                 request.attempt,
@@ -106,6 +121,11 @@ def _refusal(
     if request.fees.max_fee_per_gas_wei < raised(last.max_fee_per_gas_wei):
         return SignerRefusal("BUMP_TOO_SMALL", "a replacement offers 12.5 % more")
     return None
+
+
+def _payment_ids(request: SignRequest) -> list[PaymentId]:
+    orders = [parse_order(each) for each in getattr(request, "orders", ())]
+    return [item.payment_id for order in orders for item in order.items]
 
 
 def call_of(request: SignRequest) -> UnsignedTransaction:

@@ -131,7 +131,9 @@ def _item(one: dict[str, Any]) -> Item:
         amount_minor=int(one["amount"]),
         order_digest=bytes.fromhex(one["digest"]),
         order_bytes=bytes.fromhex(one["order"]),
-        log=(bytes.fromhex(one["hash"]), one["log_index"]) if one["hash"] else None,
+        log=(bytes.fromhex(one["hash"]), one["log_index"])
+        if one["log_index"] is not None
+        else None,
     )
 
 
