@@ -10,6 +10,7 @@ from policy.terms import (
     BudgetTerms,
     Duplicates,
     EvidenceTerms,
+    Gas,
     HoursTerms,
     InitiatorTerms,
     Limits,
@@ -49,6 +50,7 @@ class PolicyDocument(Section):
     max_age: MaxAge
     approvals: Approvals | None = None
     batches: Batches | None = None
+    gas: Gas | None = None
 
     @property
     def approvals_expire_s(self) -> int | None:

@@ -18,7 +18,7 @@ from policy.requirement import combined
 from policy.rule import Rule
 from policy.rules.registry import RULES
 from policy.scopes import Window
-from policy.terms import Head
+from policy.terms import Gas, Head
 from policy.verdict import Verdict
 from policy.yaml_text import Path, PolicyText, read_yaml
 from treasurer.kernel.digest import canonical_json, digest
@@ -45,7 +45,8 @@ class PolicySet:
     `cooling_off_s` is for those who make the fact: the payees' service adds it to the instant at
     which an address was verified, and whoever changed a payee within it has no vote. So are `zone`,
     whose local time the rules look at, and `windows`, the sums that they are held against.
-    `most_in_batch` is for who executes: a transaction carries that many approved payments at most.
+    `most_in_batch` is for who executes: a transaction carries that many approved payments at most. So
+    is `gas`: who fills up which wallets' gas money.
     """
 
     name: str
@@ -56,6 +57,7 @@ class PolicySet:
     canonical: bytes
     digest: bytes
     zone: str | None = None
+    gas: Gas | None = None
     windows: tuple[Window, ...] = field(init=False, repr=False, compare=False)
     weighings: tuple[Weighing, ...] = field(init=False, repr=False, compare=False)
     """Each rule's bound `weigh`, looked up once instead of at every decision."""
@@ -135,6 +137,7 @@ def _compiled(tree: object) -> PolicySet:
         canonical=canonical,
         digest=digest(canonical),
         zone=None if document.hours is None else document.hours.zone,
+        gas=document.gas,
     )
 
 

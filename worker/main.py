@@ -12,6 +12,8 @@ import structlog
 from saga.engine import Pump
 from saga.steps.allow import allow_confirmed
 from saga.steps.resolve import resolve_confirmed
+from saga.steps.top_up import top_up_low
+from treasurer.audit.port import HeadSigner
 from treasurer.bootstrap import (
     Core,
     open_chain,
@@ -23,6 +25,7 @@ from treasurer.bootstrap import (
     saga_context,
 )
 from treasurer.chain.pinning import require_network
+from treasurer.deposits.service import DepositService
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.documents.ocr import Tesseract
@@ -71,15 +74,24 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 )
                 group.create_task(
                     _every(
-                        5.0, stop, "heads", lambda: sign_heads(core.database, core.audit, signer)
+                        5.0,
+                        stop,
+                        "heads",
+                        lambda: _sign_heads(core, signer),
                     )
                 )
                 group.create_task(
-                    _every(2.0, stop, "deposits", lambda: follow_all(core.database, deposits))
+                    _every(
+                        2.0,
+                        stop,
+                        "deposits",
+                        lambda: _follow(core, deposits),
+                    )
                 )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
                 group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
+                group.create_task(_every(5.0, stop, "top_up", lambda: top_up_low(context)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )
@@ -131,6 +143,14 @@ async def _every(
             await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:
             continue
+
+
+async def _sign_heads(core: Core, signer: HeadSigner) -> int:
+    return await sign_heads(core.database, core.audit, signer, core.incidents)
+
+
+async def _follow(core: Core, deposits: DepositService) -> int:
+    return await follow_all(core.database, deposits, core.incidents)
 
 
 async def _expire(core: Core) -> int:

@@ -16,12 +16,14 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
 from saga.steps.abandon import abandon
-from saga.transfer import Attempt, Transfer, TransferState
+from saga.transfer import NATIVE, Attempt, Transfer, TransferState
 from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.store import open_incidents
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient, TreasurerError
-from treasurer.kernel.ids import TransferId
-from treasurer.kernel.signing import SignAllowance, SignPayment
+from treasurer.kernel.ids import OrganizationId, TransferId
+from treasurer.kernel.signing import SignAllowance, SignPayment, SignRequest, SignTopUp
 
 FIRST_ATTEMPT = 1
 
@@ -75,6 +77,7 @@ async def sign(
         return []
     context.failpoint("sign.answered")
     signed, refused = _sorted_answers(context, ready, answers)
+    await _tell(context, organization_id, refused)
     passing = {id_ for id_, refusal in refused.items() if refusal.code in PASSING}
     why = {i: f"the signer refused: {r.code} {r.message}" for i, r in refused.items()}
     await _delay(context, leased, {id_: why[id_] for id_ in passing})
@@ -87,7 +90,7 @@ async def _answers(
     context: SagaContext,
     signer: SignerClient,
     transfers: Sequence[Transfer],
-    requests: Sequence[SignPayment | SignAllowance],
+    requests: Sequence[SignRequest],
 ) -> list[SignedAttempt | SignerRefusal]:
     """The signer's answers. Payments that had another slot before are asked for again with its end: only
     who knows that slot may have them signed once more.
@@ -121,6 +124,7 @@ async def unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[s
     """
     found: dict[str, str] = {}
     called = {address for t in transfers for address in (t.token, t.disperse) if address}
+    called -= {NATIVE}
     for address in sorted(called):
         try:
             check = await context.tokens.check(address)
@@ -135,12 +139,15 @@ async def unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[s
 
 def order_request(
     transfer: Transfer, orders: Sequence[bytes], *, attempt: int
-) -> SignPayment | SignAllowance:
+) -> SignPayment | SignAllowance | SignTopUp:
     """What the signer is asked for a slot: the very bytes that were approved."""
     nonce, _ = transfer.slot
     if transfer.allowance is not None:
         order = transfer.allowance.canonical_bytes()
         return SignAllowance(order=order, nonce=nonce, attempt=attempt, fees=transfer.fees)
+    if transfer.top_up is not None:
+        order = transfer.top_up.order.canonical_bytes()
+        return SignTopUp(order=order, nonce=nonce, attempt=attempt, fees=transfer.fees)
     if [digest(order) for order in orders] != [item.order_digest for item in transfer.items]:
         raise InvariantViolated("ORDER_CHANGED", f"an order of transfer {transfer.id} was changed")
     return SignPayment(
@@ -151,6 +158,30 @@ def order_request(
         fees=transfer.fees,
         disperse=transfer.disperse,
     )
+
+
+async def _tell(
+    context: SagaContext,
+    organization_id: OrganizationId,
+    refused: Mapping[TransferId, SignerRefusal],
+) -> None:
+    """Somebody has to look at what the signer refused; a freeze is nobody's surprise."""
+    messages = [
+        (id_, f"{refusal.code} {refusal.message}")
+        for id_, refusal in refused.items()
+        if refusal.code != "FROZEN"
+    ]
+    if not messages:
+        return
+    async with context.database.sets(organization_id) as connection:
+        await open_incidents(
+            connection,
+            organization_id,
+            IncidentKind.SIGNER_REFUSED,
+            messages,
+            now=context.clock(),
+            new_id=context.new_id,
+        )
 
 
 def _sorted_answers(

@@ -21,6 +21,8 @@ from treasurer.kernel.ids import OrganizationId, TransferId
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending, windows
 from treasurer.payments import store as payments
+from treasurer.top_ups import store as top_ups
+from treasurer.top_ups.model import TopUpState
 
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -100,22 +102,28 @@ async def void_foreign(
     await _part(connection, leased, [transfer])
 
 
-async def end_allowances(
+async def end_own_orders(
     connection: AsyncConnection,
     organization_id: OrganizationId,
     transfers: Sequence[Transfer],
-    after: AllowanceState,
-    result: str,
+    *,
+    settled: bool,
+    result: str = "",
 ) -> None:
-    """End the allowances that `transfers` carry; one that failed is proposed anew by people."""
-    ids = [t.allowance.allowance_id for t in transfers if t.allowance]
-    if not ids:
-        return
-    moved = await allowances.move(
-        connection, organization_id, ids, AllowanceState.EXECUTING, after, result
-    )
-    if moved != len(ids):
-        raise InvariantViolated("ALLOWANCE_STATE", "a transfer's allowance moved on")
+    """End the allowances and top-ups that `transfers` carry; one that failed is proposed anew."""
+    allowed = [t.allowance.allowance_id for t in transfers if t.allowance]
+    filled = [t.top_up.order.top_up_id for t in transfers if t.top_up]
+    moved = 0
+    if allowed:
+        after = AllowanceState.SETTLED if settled else AllowanceState.VOID
+        moved += await allowances.move(
+            connection, organization_id, allowed, AllowanceState.EXECUTING, after, result
+        )
+    if filled:
+        end = TopUpState.SETTLED if settled else TopUpState.VOID
+        moved += await top_ups.end(connection, organization_id, filled, end, result)
+    if moved != len(allowed) + len(filled):
+        raise InvariantViolated("OWN_ORDER_STATE", "a transfer's allowance or top-up moved on")
 
 
 async def _part(connection: AsyncConnection, leased: Leased, transfers: Sequence[Transfer]) -> None:
@@ -156,8 +164,8 @@ async def _void(
             store.Move(before, TransferState.VOID, next_at=None, reason=reasons[transfer.id]),
             now,
         )
-        await end_allowances(
-            connection, organization_id, [transfer], AllowanceState.VOID, reasons[transfer.id]
+        await end_own_orders(
+            connection, organization_id, [transfer], settled=False, result=reasons[transfer.id]
         )
     if items:
         ended = (used_by, None) if used_by else None

@@ -14,16 +14,25 @@ from signer.addresses import public_key_address
 from signer.envelope import sealed, unsigned_hash
 from treasurer.chain.fees import raised
 from treasurer.chain.signer_client import RecordedAttempt, SignedAttempt, SignerRefusal
+from treasurer.kernel.batch import Batch
 from treasurer.kernel.digest import digest
 from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.order import parse_order
-from treasurer.kernel.signing import SignCancel, SignPayment, SignRequest
+from treasurer.kernel.signing import SignCancel, SignPayment, SignRequest, SignTopUp
+from treasurer.kernel.top_up_order import parse_top_up_order
 from treasurer.kernel.transaction import (
     UnsignedTransaction,
+    batch_transaction,
     cancel_transaction,
     payment_transaction,
+    top_up_transaction,
 )
 
+_KINDS: dict[type[SignRequest], str] = {
+    SignPayment: "payment",
+    SignCancel: "cancel",
+    SignTopUp: "top_up",
+}
 Answer = SignedAttempt | SignerRefusal
 
 
@@ -90,13 +99,12 @@ class JournalSigner(ForgetfulSigner):
             return refusal
         answer = super()._sign(request)
         assert isinstance(answer, SignedAttempt)
-        is_cancel = isinstance(request, SignCancel)
         for payment_id in _payment_ids(request):
             self.slots_of[payment_id][call.sender, request.nonce] = None
         recorded.append(
             RecordedAttempt(
                 request.attempt,
-                "cancel" if is_cancel else "payment",
+                _KINDS[type(request)],
                 tuple(digest(one) for one in getattr(request, "orders", ())),
                 request.fees,
                 answer,
@@ -137,7 +145,18 @@ def call_of(request: SignRequest) -> UnsignedTransaction:
             nonce=request.nonce,
             fees=request.fees,
         )
+    if isinstance(request, SignTopUp):
+        top_up = parse_top_up_order(request.order)
+        return top_up_transaction(top_up, nonce=request.nonce, fees=request.fees)
     assert isinstance(request, SignPayment)
+    if request.disperse is not None:
+        return batch_transaction(
+            Batch(tuple(parse_order(order) for order in request.orders)),
+            disperse=request.disperse,
+            sender=request.sender,
+            nonce=request.nonce,
+            fees=request.fees,
+        )
     (order,) = request.orders
     return payment_transaction(
         parse_order(order), sender=request.sender, nonce=request.nonce, fees=request.fees
