@@ -1,6 +1,8 @@
 """An allowance is what two people agreed on, to the unit, and ends as any transfer does."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -161,7 +163,7 @@ async def test_an_underpriced_one_is_sent_again_at_higher_fees(treasury: Treasur
     await treasury.execute(
         "UPDATE transfers SET max_fee_per_gas_wei = 1, max_priority_fee_per_gas_wei = 1"
     )
-    await until(treasury, treasury.pump(pace=IMPATIENT), "settled")
+    await until(treasury, treasury.pump(pace=replace(IMPATIENT, bump=timedelta(0))), "settled")
     assert await allowed(treasury) == 500
     assert len(await treasury.rows("SELECT DISTINCT kind, call_digest FROM attempts")) == 1
     ((most,),) = await treasury.rows("SELECT max(number) FROM attempts")

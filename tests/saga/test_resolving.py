@@ -118,6 +118,9 @@ async def test_a_slot_that_a_stranger_used_is_quarantined_and_may_be_voided(
             rpc("evm_mine")
     await pump_to(treasury, "quarantined")
     transfer_id, transfers = await only_transfer(treasury), service(treasury)
+    assert await treasury.rows("SELECT kind, subject_id FROM incidents") == [
+        ("transfer.quarantined", transfer_id)
+    ]
     people = treasury.organization
     await transfers.propose(people.cfo, transfer_id, ResolutionOutcome.VOID, "a foreign payment")
     await transfers.confirm(people.approver, transfer_id)
