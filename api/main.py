@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import (
+    allowances,
     approvals,
     audit,
     dashboard,
@@ -16,6 +17,7 @@ from api import (
     errors,
     freeze,
     health,
+    incidents,
     invoices,
     metrics,
     openapi,
@@ -50,6 +52,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     payments.router,
     transactions.router,
     transfers.router,
+    allowances.router,
+    incidents.router,
     approvals.router,
     delegations.router,
     payees.router,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from treasurer.allowances.service import AllowanceService
 from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.service import ApprovalService
 from treasurer.approvals.settings import ApprovalSettingsService
@@ -14,6 +15,7 @@ from treasurer.identity.counters import WindowCounters
 from treasurer.identity.service import IdentityService
 from treasurer.identity.step_up import StepUp
 from treasurer.identity.totp import TotpCodes
+from treasurer.incidents.service import IncidentService
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
@@ -77,6 +79,8 @@ class Services:
     purchases: PurchaseService
     payments: PaymentService
     transfers: TransferService
+    allowances: AllowanceService
+    incidents: IncidentService
     approvals: ApprovalService
     approval_settings: ApprovalSettingsService
     delegations: Delegations

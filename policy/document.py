@@ -11,6 +11,7 @@ from policy.terms import (
     DriftTerms,
     Duplicates,
     EvidenceTerms,
+    Gas,
     HoursTerms,
     InitiatorTerms,
     Limits,
@@ -53,6 +54,7 @@ class PolicyDocument(Section):
     approvals: Approvals | None = None
     batches: Batches | None = None
     drift: DriftTerms | None = None
+    gas: Gas | None = None
 
     @property
     def approvals_expire_s(self) -> int | None:

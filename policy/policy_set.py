@@ -19,7 +19,7 @@ from policy.requirement import combined
 from policy.rule import Rule
 from policy.rules.registry import RULES
 from policy.scopes import Window
-from policy.terms import Head
+from policy.terms import Gas, Head
 from policy.verdict import Verdict
 from policy.yaml_text import Path, PolicyText, read_yaml
 from treasurer.kernel.digest import canonical_json, digest
@@ -47,8 +47,9 @@ class PolicySet:
     which an address was verified, and whoever changed a payee within it has no vote. So are `zone`,
     whose local time the rules look at, `reads_network`, whether they look at the network, and
     `windows`, the sums that they are held against.
-    `most_in_batch` and `tolerance` are for who executes: a transaction carries that many approved
-    payments at most, and what drifted beyond the tolerance is asked about again.
+    `most_in_batch`, `tolerance` and `gas` are for who executes: a transaction carries that many
+    approved payments at most, what drifted beyond the tolerance is asked about again, and one wallet
+    fills up the others' gas money.
     """
 
     name: str
@@ -61,6 +62,7 @@ class PolicySet:
     zone: str | None = None
     reads_network: bool = False
     tolerance: Tolerance | None = None
+    gas: Gas | None = None
     windows: tuple[Window, ...] = field(init=False, repr=False, compare=False)
     weighings: tuple[Weighing, ...] = field(init=False, repr=False, compare=False)
     """Each rule's bound `weigh`, looked up once instead of at every decision."""
@@ -148,6 +150,7 @@ def _compiled(tree: object) -> PolicySet:
         zone=None if document.hours is None else document.hours.zone,
         reads_network=document.network is not None,
         tolerance=tolerance,
+        gas=document.gas,
     )
 
 

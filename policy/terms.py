@@ -31,6 +31,8 @@ from policy.scalars import (
 from treasurer.kernel.batch import MOST_ORDERS
 from treasurer.kernel.money import Asset
 
+_GWEI = 10**9
+
 
 class Section(BaseModel):
     model_config = ConfigDict(
@@ -258,6 +260,33 @@ class DriftTerms(Section):
     balance: PercentText | None = None
     policy: Literal["unchanged"] | None = None
     payee: Literal["unchanged"] | None = None
+
+
+class Gas(Section):
+    """Gas money: who gives it, below what a wallet gets some and waits, how much, how much in 24 hours.
+
+    Amounts are gwei, billionths of the network's coin, because that coin is no currency of limits.
+    """
+
+    wallet: Annotated[str, Field(pattern=r"^0x[0-9a-f]{40}$")]
+    below_gwei: Annotated[WholeText, Field(ge=1)]
+    top_up_gwei: Annotated[WholeText, Field(ge=1)]
+    rolling_24h_gwei: Annotated[WholeText, Field(ge=1)]
+
+    @property
+    def below_wei(self) -> int:
+        """The low-water mark."""
+        return self.below_gwei * _GWEI
+
+    @property
+    def top_up_wei(self) -> int:
+        """What one top-up moves."""
+        return self.top_up_gwei * _GWEI
+
+    @property
+    def rolling_24h_wei(self) -> int:
+        """What all top-ups of 24 hours may move together."""
+        return self.rolling_24h_gwei * _GWEI
 
 
 class Batches(Section):

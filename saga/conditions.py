@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga.leases import Leased
 from saga.transfer import TransferState
-from treasurer.kernel.allowance_order import parse_allowance_order
+from treasurer.kernel.allowance_order import AllowanceOrder, parse_allowance_order
 from treasurer.kernel.ids import TransferId
+from treasurer.kernel.top_up_order import TopUpOrder, parse_top_up_order
 
 _FACTS = """
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
@@ -40,15 +41,19 @@ _WHY = text(f"""
         i.recipient, p.state AS payment_state, p.not_after < :now AS late
     {_FACTS}
 """)
-# A transfer of an allowance has no payee: two people and the signer's pins stand for one.
-_ALLOWANCES = text("""
+# A transfer of an allowance or a top-up has no payee: people, or the policy set, and the signer's own
+# pins stand for one.
+_OWN_ORDERS = text("""
     SELECT t.id, t.fence = l.fence AND t.state = :state AS ours, o.frozen, o.mode,
-        w.state AS wallet_state, a.state AS allowance_state, a.order_bytes
+        w.state AS wallet_state, coalesce(a.state, u.state) AS order_state,
+        a.order_bytes AS allowance, u.order_bytes AS top_up
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
     JOIN transfers t ON t.organization_id = :organization_id AND t.id = l.id
-    JOIN allowances a ON a.organization_id = :organization_id AND a.id = t.allowance_id
+    LEFT JOIN allowances a ON a.organization_id = :organization_id AND a.id = t.allowance_id
+    LEFT JOIN top_ups u ON u.organization_id = :organization_id AND u.id = t.top_up_id
     JOIN organizations o ON o.id = :organization_id
     JOIN wallets w ON w.organization_id = :organization_id AND w.id = t.wallet_id
+    WHERE t.allowance_id IS NOT NULL OR t.top_up_id IS NOT NULL
 """)
 
 
@@ -92,10 +97,10 @@ async def check(
     held = leased.only(id_ for id_ in leased.fences if id_ not in clear)
     if not held.fences:
         return Checked(clear, {}, dry_run=False)
-    allowing = (await connection.execute(_ALLOWANCES, scope | _arrays(held))).mappings().all()
-    why = {TransferId(row["id"]): _stop_of_allowance(row, now) for row in allowing if row["ours"]}
+    own = (await connection.execute(_OWN_ORDERS, scope | _arrays(held))).mappings().all()
+    why = {TransferId(row["id"]): _stop_of_own_order(row, now) for row in own if row["ours"]}
     clear |= {id_ for id_, stop in why.items() if stop is None}
-    held = held.only(held.fences.keys() - {TransferId(row["id"]) for row in allowing})
+    held = held.only(held.fences.keys() - {TransferId(row["id"]) for row in own})
     rows = (await connection.execute(_WHY, scope | _arrays(held))).mappings().all()
     lost = {TransferId(row["id"]) for row in rows if not row["ours"]}
     stops = {id_: _MISSING for id_ in held.fences if id_ not in lost}
@@ -105,7 +110,7 @@ async def check(
         if id_ in stops and found is not None and (stops[id_] is _MISSING or found.lasting):
             stops[id_] = found
     stops |= {id_: stop for id_, stop in why.items() if stop is not None}
-    dry_run = any(row["mode"] == "dry_run" for row in (*rows, *allowing))
+    dry_run = any(row["mode"] == "dry_run" for row in (*rows, *own))
     return Checked(clear, stops, dry_run=dry_run)
 
 
@@ -126,10 +131,15 @@ def _stop(row: RowMapping) -> Stop | None:
     return _stop_of_all(row)
 
 
-def _stop_of_allowance(row: RowMapping, now: datetime) -> Stop | None:
-    if row["allowance_state"] != "executing":
-        return Stop(f"the allowance is {row['allowance_state']}", lasting=True)
-    if parse_allowance_order(bytes(row["order_bytes"])).not_after < now:
+def _stop_of_own_order(row: RowMapping, now: datetime) -> Stop | None:
+    if row["order_state"] != "executing":
+        return Stop(f"its order is {row['order_state']}", lasting=True)
+    order: AllowanceOrder | TopUpOrder
+    if row["allowance"]:
+        order = parse_allowance_order(bytes(row["allowance"]))
+    else:
+        order = parse_top_up_order(bytes(row["top_up"]))
+    if order.not_after < now:
         return Stop("past its not_after", lasting=True)
     return _stop_of_all(row)
 

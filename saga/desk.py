@@ -80,12 +80,16 @@ class Desk:
         self._balances = balances
         self._allowances = dict(allowances)
         self._groups: list[_Group] = []
+        self._low_water_wei = 0
 
     async def plan(
         self, connection: AsyncConnection, candidates: Sequence[Candidate], situation: Situation
     ) -> Plan:
         """Decide each candidate with all before it in flight, and put together what may go together."""
         plan, most = Plan(), situation.policy_set.most_in_batch
+        if situation.policy_set.gas is not None:
+            # Below its mark a wallet waits for its top-up.
+            self._low_water_wei = situation.policy_set.gas.below_wei
         for candidate in candidates:
             if situation.now > candidate.payment.not_after:
                 plan.expired.append(candidate)
@@ -165,7 +169,8 @@ class Desk:
 
     def _wallet_for(self, candidate: Candidate) -> Wallet | None:
         """The permitted wallet with a free slot, gas, and the most of the token."""
-        native, gas_wei = self._context.rail.native, self._context.fees.budget_wei(1)
+        native = self._context.rail.native
+        gas_wei = max(self._context.fees.budget_wei(1), self._low_water_wei)
         fit = [
             wallet
             for wallet in self._wallets

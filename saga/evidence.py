@@ -86,6 +86,11 @@ def examine_allowance(
     return Evidence(Verdict.PAID)
 
 
+def examine_top_up(receipt: Receipt) -> Evidence:
+    """Coins have no contract that could lie about them: they moved if and only if the call succeeded."""
+    return Evidence(Verdict.PAID if receipt.succeeded else Verdict.REVERTED)
+
+
 def holders(transfer: Transfer) -> list[str]:
     """Whose balances the evidence is held against."""
     return [transfer.sender, *(item.recipient for item in transfer.items)]

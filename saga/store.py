@@ -18,19 +18,24 @@ from saga.leases import Leased
 from saga.transfer import Transfer, TransferItem, TransferState
 from treasurer.kernel.allowance_order import parse_allowance_order
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
+from treasurer.kernel.signing import EndedSlot
+from treasurer.kernel.top_up_order import parse_top_up_order
 from treasurer.kernel.transaction import FeeTerms
+from treasurer.top_ups.model import TopUp
 
 _LEASED = text("""
     SELECT t.id, t.organization_id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse,
         t.state, t.nonce, t.gas_limit, t.max_fee_per_gas_wei,
         t.max_priority_fee_per_gas_wei, t.call_digest, t.block_number, t.block_hash, t.tries,
         t.sent_at, t.created_at, i.payment_id, i.recipient, i.amount_minor,
-        i.reporting_amount_minor, i.order_digest, a.order_bytes AS allowance
+        i.reporting_amount_minor, i.order_digest, a.order_bytes AS allowance,
+        u.order_bytes AS top_up, u.recipient_wallet_id
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
     JOIN transfers t
       ON t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
     LEFT JOIN transfer_items i ON i.organization_id = :organization_id AND i.transfer_id = t.id
     LEFT JOIN allowances a ON a.organization_id = :organization_id AND a.id = t.allowance_id
+    LEFT JOIN top_ups u ON u.organization_id = :organization_id AND u.id = t.top_up_id
     WHERE t.state = :state ORDER BY t.id, i.position
 """)
 _LOCK_LEASED = text("""
@@ -43,16 +48,17 @@ _LOCK_LEASED = text("""
 _INSERT = text("""
     INSERT INTO transfers (organization_id, id, wallet_id, chain_id, sender, token, disperse, state,
         gas_limit, max_fee_per_gas_wei, max_priority_fee_per_gas_wei, next_at, created_at,
-        allowance_id)
+        allowance_id, top_up_id)
     SELECT :organization_id, t.id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse,
         'reserved',
-        t.gas_limit, t.max_fee, t.priority_fee, :now, :now, t.allowance_id
+        t.gas_limit, t.max_fee, t.priority_fee, :now, :now, t.allowance_id, t.top_up_id
     FROM unnest(CAST(:ids AS uuid[]), CAST(:wallets AS uuid[]), CAST(:chains AS bigint[]),
                 CAST(:senders AS text[]), CAST(:tokens AS text[]), CAST(:disperses AS text[]),
                 CAST(:gas_limits AS bigint[]), CAST(:max_fees AS numeric[]),
-                CAST(:priority_fees AS numeric[]), CAST(:allowances AS uuid[]))
+                CAST(:priority_fees AS numeric[]), CAST(:allowances AS uuid[]),
+                CAST(:top_ups AS uuid[]))
          AS t (id, wallet_id, chain_id, sender, token, disperse, gas_limit, max_fee,
-               priority_fee, allowance_id)
+               priority_fee, allowance_id, top_up_id)
 """)
 _INSERT_ITEMS = text("""
     INSERT INTO transfer_items (organization_id, transfer_id, position, payment_id, recipient,
@@ -131,6 +137,14 @@ _TRANSFERS_OF = text("""
     SELECT count(*) FROM transfer_items
     WHERE organization_id = :organization_id AND payment_id = :payment_id
 """)
+_ENDED_SLOTS = text("""
+    SELECT DISTINCT n.transfer_id, t.sender, t.nonce, i.transaction_hash FROM transfer_items n
+    JOIN transfer_items i ON i.organization_id = :organization_id AND i.payment_id = n.payment_id
+      AND i.state = 'void'
+    JOIN transfers t ON t.organization_id = :organization_id AND t.id = i.transfer_id
+    WHERE n.organization_id = :organization_id AND n.transfer_id = ANY(:ids)
+      AND t.nonce IS NOT NULL
+""")
 _CLOSE_ITEMS = text("""
     UPDATE transfer_items i SET state = :state, transaction_hash = c.hash, log_index = c.log_index
     FROM unnest(CAST(:payments AS uuid[]), CAST(:hashes AS bytea[]), CAST(:logs AS integer[]))
@@ -181,6 +195,7 @@ async def insert(
             "max_fees": [transfer.fees.max_fee_per_gas_wei for transfer in transfers],
             "priority_fees": [t.fees.max_priority_fee_per_gas_wei for t in transfers],
             "allowances": [t.allowance.allowance_id if t.allowance else None for t in transfers],
+            "top_ups": [t.top_up.order.top_up_id if t.top_up else None for t in transfers],
         },
     )
     items = [
@@ -343,14 +358,29 @@ async def transfers_of(
     return int(row.scalar_one())
 
 
+async def ended_slots(
+    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
+) -> dict[TransferId, list[EndedSlot]]:
+    """The void slots that payments of these transfers had before, and what used each up."""
+    rows = await connection.execute(
+        _ENDED_SLOTS, {"organization_id": organization_id, "ids": list(ids)}
+    )
+    found: dict[TransferId, list[EndedSlot]] = defaultdict(list)
+    for transfer_id, sender, nonce, hash_ in rows:
+        found[TransferId(transfer_id)].append(EndedSlot(sender, nonce, hash_ and bytes(hash_)))
+    return found
+
+
 async def close_items(
     connection: AsyncConnection,
     organization_id: OrganizationId,
-    logs: Mapping[PaymentId, tuple[bytes, int] | None],
+    logs: Mapping[PaymentId, tuple[bytes, int | None] | None],
     *,
     settled: bool,
 ) -> None:
-    """Settle items by (transaction hash, log index), or void them. A log settles one item (I6)."""
+    """Settle items by (transaction hash, log index), or void them, by the hash of what used their slot up
+    if it is an own one. A log settles one item (I6).
+    """
     await connection.execute(
         _CLOSE_ITEMS,
         {
@@ -395,6 +425,11 @@ def _transfer(row: Row[Any], items: tuple[TransferItem, ...]) -> Transfer:
         created_at=row.created_at,
         items=items,
         allowance=parse_allowance_order(bytes(row.allowance)) if row.allowance else None,
+        top_up=(
+            TopUp(parse_top_up_order(bytes(row.top_up)), WalletId(row.recipient_wallet_id))
+            if row.top_up
+            else None
+        ),
     )
 
 

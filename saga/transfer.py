@@ -11,7 +11,10 @@ from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
 from treasurer.kernel.order import OrderItem
 from treasurer.kernel.transaction import FeeTerms, UnsignedTransaction
+from treasurer.top_ups.model import TopUp
 
+NATIVE = "native"
+"""Stands for the chain's own coin where a token's address would stand."""
 MAX_IN_FLIGHT = 16
 """Live transfers a wallet: more would all wait behind one that is stuck."""
 
@@ -64,7 +67,7 @@ class TransferItem:
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """One nonce slot of one wallet, and what it carries: payments, whose orders stand with them, or an
-    allowance.
+    allowance, or gas money for another own wallet.
 
     Several items are paid by one call to the contract at `disperse`, a single one by the token's own.
     """
@@ -87,6 +90,7 @@ class Transfer:
     created_at: datetime
     items: tuple[TransferItem, ...]
     allowance: AllowanceOrder | None = None
+    top_up: TopUp | None = None
 
     def in_slot(self, nonce: int) -> "Transfer":
         """The same transfer in the slot `nonce`, with the digest of the call that its items dictate.
@@ -97,14 +101,16 @@ class Transfer:
             chain_id=self.chain_id,
             nonce=nonce,
             sender=self.sender,
-            to=self.disperse or self.token,
-            value_wei=0,
+            to=self.top_up.order.recipient if self.top_up else self.disperse or self.token,
+            value_wei=self.top_up.order.amount_wei if self.top_up else 0,
             data=self._calldata(),
             fees=self.fees,
         )
         return replace(self, state=TransferState.SLOTTED, nonce=nonce, call_digest=call.call_digest)
 
     def _calldata(self) -> bytes:
+        if self.top_up is not None:
+            return b""
         if self.allowance is not None:
             return approve_calldata(self.allowance.spender, self.allowance.amount_minor)
         if self.disperse is None:
@@ -120,6 +126,8 @@ class Transfer:
     @property
     def attempt_kind(self) -> "AttemptKind":
         """What its attempts are called, but for its cancel."""
+        if self.top_up is not None:
+            return AttemptKind.TOP_UP
         return AttemptKind.PAYMENT if self.allowance is None else AttemptKind.ALLOWANCE
 
     @property
@@ -140,6 +148,7 @@ class Transfer:
 class AttemptKind(StrEnum):
     PAYMENT = "payment"
     ALLOWANCE = "allowance"
+    TOP_UP = "top_up"
     CANCEL = "cancel"
 
 

@@ -155,13 +155,39 @@ class SigningDesk:
             return Refusal("ATTEMPT_GAP", f"the next attempt of this slot is number {count + 1}")
         previous = self._records.attempt(draft.slot, count)
         if previous is not None:
-            return _later_refusal(previous, draft)
+            return _later_refusal(previous, draft) or self._moved_refusal(draft)
         wallet = chain_id, address
         if nonce < (self._records.first_nonce(wallet) or 0):
             return Refusal("NONCE_BEFORE_ENROLMENT", "this slot was used before the enrolment")
         if nonce >= (self._records.next_nonce(wallet) or 0) + MAX_AHEAD:
             return Refusal("NONCE_TOO_FAR", f"at most {MAX_AHEAD} slots are signed ahead")
+        return self._elsewhere_refusal(draft)
+
+    def _elsewhere_refusal(self, draft: Draft) -> Refusal | None:
+        """An order has one slot. Another one is given to who knows the earlier ones and how they ended.
+
+        The signer cannot see that a transaction is final; a database that forgot a slot names none.
+        """
+        ended = {(draft.slot[0], e.wallet, e.nonce): e.transaction_hash for e in draft.ended}
+        for slot in self._slots_of(draft):
+            own = {record.transaction_hash for record in self._records.all_attempts(slot)}
+            used_by = ended.get(slot)
+            if slot not in ended or (used_by is not None and used_by.hex() not in own):
+                return Refusal(
+                    "ORDER_IN_ANOTHER_SLOT",
+                    f"a payment of this request was signed in slot {slot[2]} of {slot[1]}; name the"
+                    " transaction that used that slot up",
+                )
         return None
+
+    def _moved_refusal(self, draft: Draft) -> Refusal | None:
+        """A slot that was said to have ended gets no later attempt of its order."""
+        if draft.kind is AttemptKind.CANCEL or self._slots_of(draft)[-1:] in ((), (draft.slot,)):
+            return None
+        return Refusal("ORDER_IN_ANOTHER_SLOT", "this order was signed in a later slot since")
+
+    def _slots_of(self, draft: Draft) -> tuple[SlotKey, ...]:
+        return self._records.slots_of(draft.order_digests, draft.payment_ids)
 
     def _limit_refusal(self, limits: Limits, draft: Draft) -> Refusal | None:
         fees, chain_id = draft.transaction.fees, draft.transaction.chain_id
@@ -229,6 +255,7 @@ class SigningDesk:
             max_priority_fee_per_gas_wei=transaction.fees.max_priority_fee_per_gas_wei,
             transaction_hash=envelope.transaction_hash.hex(),
             raw=envelope.raw.hex(),
+            payment_ids=draft.payment_ids,
         )
         self._records.add(record)
         return _signed(record)

@@ -14,6 +14,7 @@ from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.order import ExecutionOrder, parse_order
 from treasurer.kernel.signing import (
+    EndedSlot,
     SignAllowance,
     SignCancel,
     SignPayment,
@@ -55,6 +56,8 @@ class Draft:
     terms: Terms
     asset: str | None
     amount: int
+    payment_ids: tuple[str, ...] = ()
+    ended: tuple[EndedSlot, ...] = ()
 
     @property
     def slot(self) -> SlotKey:
@@ -104,6 +107,8 @@ def _payment(request: SignPayment) -> Draft:
         terms=Payments(orders, request.disperse),
         asset=orders[0].token,
         amount=sum(item.amount_minor for order in orders for item in order.items),
+        payment_ids=tuple(str(item.payment_id) for order in orders for item in order.items),
+        ended=request.ended,
     )
 
 

@@ -15,6 +15,7 @@ from treasurer.kernel.batch import MOST_ORDERS
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import OrganizationId
 from treasurer.kernel.signing import (
+    EndedSlot,
     SignAllowance,
     SignCancel,
     SignPayment,
@@ -30,6 +31,8 @@ _MAX_SEAL_CHARACTERS = 4_096
 _MAX_ORDER_BYTES = 32_768
 _MAX_ATTEMPTS = 100
 """Each costs an eighth more than the one before: by then any cap is reached."""
+_MAX_ENDED = 20_000
+"""A payment is tried again each hour at most until its order expires, and a batch holds 100."""
 _MAX_CHAIN_ID = 2**63
 _MAX_NONCE = 2**64 - 2
 """EIP-2681."""
@@ -173,7 +176,24 @@ def _payment(fields: Fields) -> SignRequest:
         nonce=_nonce(fields),
         attempt=_attempt(fields),
         fees=_fees(fields.section("fees")),
+        ended=(
+            tuple(_ended(entry) for entry in fields.sections("ended", most=_MAX_ENDED))
+            if fields.has("ended")
+            else ()
+        ),
     )
+
+
+def _ended(fields: Fields) -> EndedSlot:
+    ended = EndedSlot(
+        wallet=fields.address("wallet"),
+        nonce=_nonce(fields),
+        transaction_hash=(
+            fields.octets("transaction_hash", length=32) if fields.has("transaction_hash") else None
+        ),
+    )
+    fields.close()
+    return ended
 
 
 def _cancel(fields: Fields) -> SignRequest:

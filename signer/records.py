@@ -6,9 +6,11 @@ so that a million slots cost places and not transactions.
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from signer.journal import Journal
 from treasurer.kernel.transaction import FeeTerms
@@ -73,6 +75,8 @@ class AttemptRecord:
     max_priority_fee_per_gas_wei: int
     transaction_hash: str
     raw: str
+    payment_ids: tuple[str, ...] = ()
+    """Empty in what older builds wrote: such an order is known by its digest alone."""
 
     @property
     def slot(self) -> SlotKey:
@@ -92,6 +96,7 @@ class SignedRecords:
         self._first_nonce: dict[WalletKey, int] = {}
         self._slots: dict[SlotKey, tuple[int, ...]] = {}
         self._cancelled: set[SlotKey] = set()
+        self._slots_of: dict[bytes, tuple[SlotKey, ...]] = {}
         self._windows: dict[tuple[int, str], _Window] = {}
         for offset, payload in journal.replay():
             self._index(offset, _decode(payload))
@@ -130,6 +135,15 @@ class SignedRecords:
         found = (self.attempt(slot, number + 1) for number in range(self.attempts(slot)))
         return [record for record in found if record is not None]
 
+    def slots_of(
+        self, order_digests: Iterable[str], payment_ids: Iterable[str]
+    ) -> tuple[SlotKey, ...]:
+        """The slots in which one of these orders, or of their payments, was signed; oldest first."""
+        found: dict[SlotKey, None] = {}
+        for name in _names(order_digests, payment_ids):
+            found |= dict.fromkeys(self._slots_of.get(name, ()))
+        return tuple(found)
+
     def first_nonce(self, wallet: WalletKey) -> int | None:
         """Where the latest enrolment began; None if the journal does not know the wallet."""
         return self._first_nonce.get(wallet)
@@ -154,6 +168,12 @@ class SignedRecords:
         self._next_nonce[wallet] = max(record.nonce + 1, self._next_nonce.get(wallet, 0))
         if record.kind is AttemptKind.CANCEL:
             self._cancelled.add(record.slot)
+        if not earlier:
+            # One name an order, so that a million of them stay small.
+            for name in _names(
+                () if record.payment_ids else record.order_digests, record.payment_ids
+            ):
+                self._slots_of[name] = (*self._slots_of.get(name, ()), record.slot)
         if not earlier and record.kind in _SPENDING and record.asset is not None:
             # A fee bump spends the same money, so a slot counts once. A cancel gives nothing back:
             # only the chain knows which of the two was mined.
@@ -180,6 +200,13 @@ class _Window:
         return self._sum
 
 
+def _names(order_digests: Iterable[str], payment_ids: Iterable[str]) -> list[bytes]:
+    return [
+        *(bytes.fromhex(digest) for digest in order_digests),
+        *(UUID(payment_id).bytes for payment_id in payment_ids),
+    ]
+
+
 def _encode(record: WalletRecord | AttemptRecord) -> bytes:
     # Not `asdict`: its deep copies cost as much as the signature.
     content = {field.name: getattr(record, field.name) for field in fields(record)}
@@ -199,7 +226,8 @@ def _decode(payload: bytes) -> WalletRecord | AttemptRecord:
         kind = AttemptKind(kind)
     except ValueError:
         raise ValueError(f"this build does not know journal records of kind {kind!r}") from None
-    return AttemptRecord(kind, **{**content, "order_digests": tuple(content["order_digests"])})
+    lists = {name: tuple(content.get(name, ())) for name in ("order_digests", "payment_ids")}
+    return AttemptRecord(kind, **{**content, **lists})
 
 
 def _of_first_format(content: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from treasurer.identity.step_up import StepUp
 from treasurer.identity.throttle import SignInThrottle
 from treasurer.identity.tokens import TokenSigner
 from treasurer.identity.totp import TotpCodes
+from treasurer.incidents.service import IncidentService
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
@@ -112,6 +113,7 @@ class Core:
     payments: PaymentService
     allowances: AllowanceService
     transfers: TransferService
+    incidents: IncidentService
     recomputing: Recomputing
     cash: CashService
     reports: ReportService
@@ -193,6 +195,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         ),
         allowances=AllowanceService(database=database, rail=rail, clock=clock, new_id=new_id),
         transfers=TransferService(database=database, clock=clock, new_id=new_id),
+        incidents=IncidentService(database=database, clock=clock, new_id=new_id),
         recomputing=Recomputing(database=database, jobs=jobs, clock=clock, new_id=new_id),
         cash=CashService(database=database, rail=rail, prices=prices, clock=clock),
         reports=ReportService(database=database, clock=clock),

@@ -6,6 +6,8 @@ from sqlalchemy import text
 from treasurer.chain.errors import ProvidersDisagree
 from treasurer.db.engine import Database
 from treasurer.deposits.service import DepositService
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.service import IncidentService
 from treasurer.kernel.errors import Transient
 from treasurer.kernel.ids import OrganizationId
 
@@ -14,7 +16,9 @@ _ORGANIZATIONS = text("SELECT id FROM organizations ORDER BY id")
 log = structlog.get_logger("worker.deposits")
 
 
-async def follow_all(database: Database, deposits: DepositService) -> int:
+async def follow_all(
+    database: Database, deposits: DepositService, incidents: IncidentService
+) -> int:
     """One pass for each organization; how many entries were booked."""
     async with database.claims() as connection:
         organizations = [OrganizationId(row[0]) for row in await connection.execute(_ORGANIZATIONS)]
@@ -29,5 +33,11 @@ async def follow_all(database: Database, deposits: DepositService) -> int:
                 "deposits.contradiction",
                 organization_id=str(organization_id),
                 message=error.message,
+            )
+            await incidents.report(
+                organization_id,
+                IncidentKind.PROVIDERS_CONTRADICT,
+                organization_id,
+                error.message,
             )
     return booked

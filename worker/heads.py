@@ -6,6 +6,8 @@ from sqlalchemy import text
 from treasurer.audit.port import HeadSigner
 from treasurer.audit.service import AuditService
 from treasurer.db.engine import Database
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.service import IncidentService
 from treasurer.kernel.errors import InvariantViolated
 from treasurer.kernel.ids import OrganizationId
 
@@ -17,7 +19,9 @@ _MOVED = text("""
 log = structlog.get_logger("worker.heads")
 
 
-async def sign_heads(database: Database, audit: AuditService, signer: HeadSigner) -> int:
+async def sign_heads(
+    database: Database, audit: AuditService, signer: HeadSigner, incidents: IncidentService
+) -> int:
     """Have the head of every organization signed whose chain moved; return how many were."""
     async with database.claims() as connection:
         moved = [OrganizationId(row[0]) for row in await connection.execute(_MOVED)]
@@ -36,5 +40,11 @@ async def sign_heads(database: Database, audit: AuditService, signer: HeadSigner
                 organization_id=str(organization_id),
                 code=fault.code,
                 message=fault.message,
+            )
+            await incidents.report(
+                organization_id,
+                IncidentKind.HEAD_REFUSED,
+                organization_id,
+                f"{fault.code} {fault.message}",
             )
     return signed

@@ -12,6 +12,8 @@ import structlog
 from saga.engine import Pump
 from saga.steps.allow import allow_confirmed
 from saga.steps.resolve import resolve_confirmed
+from saga.steps.top_up import top_up_low
+from treasurer.audit.port import HeadSigner
 from treasurer.bootstrap import (
     Core,
     open_chain,
@@ -24,6 +26,7 @@ from treasurer.bootstrap import (
 )
 from treasurer.chain.pinning import require_network
 from treasurer.chain.port import Chain
+from treasurer.deposits.service import DepositService
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.documents.ocr import Tesseract
@@ -73,16 +76,25 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                 )
                 group.create_task(
                     _every(
-                        5.0, stop, "heads", lambda: sign_heads(core.database, core.audit, signer)
+                        5.0,
+                        stop,
+                        "heads",
+                        lambda: _sign_heads(core, signer),
                     )
                 )
                 group.create_task(
-                    _every(2.0, stop, "deposits", lambda: follow_all(core.database, deposits))
+                    _every(
+                        2.0,
+                        stop,
+                        "deposits",
+                        lambda: _follow(core, deposits),
+                    )
                 )
                 group.create_task(_every(2.0, stop, "network", lambda: _read_network(core, chain)))
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
                 group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
                 group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
+                group.create_task(_every(5.0, stop, "top_up", lambda: top_up_low(context)))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )
@@ -138,6 +150,14 @@ async def _every(
 
 async def _read_network(core: Core, chain: Chain) -> int:
     return await read_network(core.database, chain, core.rail.chain_id, core.clock)
+
+
+async def _sign_heads(core: Core, signer: HeadSigner) -> int:
+    return await sign_heads(core.database, core.audit, signer, core.incidents)
+
+
+async def _follow(core: Core, deposits: DepositService) -> int:
+    return await follow_all(core.database, deposits, core.incidents)
 
 
 async def _expire(core: Core) -> int:

@@ -15,9 +15,10 @@ from saga.journal import record
 from saga.leases import Leased
 from saga.steps.final import Final
 from saga.steps.quarantine import quarantine_within
-from saga.steps.void import end_allowances, void_mined
+from saga.steps.void import end_own_orders, void_mined
 from saga.transfer import Transfer, TransferItem, TransferState, require_legal
-from treasurer.allowances.model import AllowanceState
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.store import open_incidents
 from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId
 from treasurer.kernel.money import Asset
 from treasurer.ledger import store as ledger
@@ -59,7 +60,12 @@ async def book(
             if ended := by[verdict]:
                 await _book_fees(context, connection, organization_id, ended)
                 await void_mined(
-                    context, connection, leased, before, [f.transfer for f in ended], verdict
+                    context,
+                    connection,
+                    leased,
+                    before,
+                    [(final.transfer, final.receipt.transaction_hash) for final in ended],
+                    verdict,
                 )
         if doubtful := by[Verdict.CONTRADICTION]:
             reasons = {final.transfer.id: final.evidence.reason for final in doubtful}
@@ -102,7 +108,14 @@ async def _settle(
     now = context.clock()
     if before is TransferState.CANCELLING:
         # Nothing is wrong with the books, but people had reason to stop this payment.
-        log.error("cancel.lost", transfer_ids=[str(final.transfer.id) for final in paid])
+        await open_incidents(
+            connection,
+            organization_id,
+            IncidentKind.PAID_AFTER_CANCEL,
+            [(final.transfer.id, "it was paid although its cancel was sent") for final in paid],
+            now=now,
+            new_id=context.new_id,
+        )
     items = [
         (final, item, log_index)
         for final in paid
@@ -113,6 +126,7 @@ async def _settle(
         connection, organization_id, [final.transfer.id for final in paid], posted=True
     )
     entries, settled = _payment_entries(context, accounts, items)
+    entries += _top_up_entries(context, accounts, paid)
     entries += _fee_entries(context, accounts, paid)
     await ledger.post(connection, organization_id, entries, now=now, new_id=context.new_id)
     if items:
@@ -129,12 +143,8 @@ async def _settle(
             settled=True,
         )
         await context.outcomes.settled(connection, organization_id, settled, now)
-    await end_allowances(
-        connection,
-        organization_id,
-        [final.transfer for final in paid],
-        AllowanceState.SETTLED,
-        "",
+    await end_own_orders(
+        connection, organization_id, [final.transfer for final in paid], settled=True
     )
     await record(
         context,
@@ -187,6 +197,25 @@ def _payment_entries(
     return entries, settled
 
 
+def _top_up_entries(
+    context: SagaContext, accounts: dict[str, Balance], finals: Sequence[Final]
+) -> list[JournalEntry]:
+    """Gas money leaves one own wallet and arrives in another by the same entry."""
+    native, entries = context.rail.native, []
+    for transfer in [final.transfer for final in finals]:
+        if transfer.top_up is None:
+            continue
+        source = accounts[wallet_account(transfer.wallet_id, native).code]
+        filled = accounts[wallet_account(transfer.top_up.recipient_wallet_id, native).code]
+        amount = transfer.top_up.order.amount_wei
+        postings = (
+            Posting(filled.account_id, native.symbol, amount),
+            Posting(source.account_id, native.symbol, -amount),
+        )
+        entries.append(JournalEntry("top_up.settled", transfer.top_up.order.top_up_id, postings))
+    return entries
+
+
 async def _book_fees(
     context: SagaContext,
     connection: AsyncConnection,
@@ -236,14 +265,16 @@ async def _accounts(
     codes: dict[str, AccountCode] = {}
     native = context.rail.native
     for final in finals:
-        asset = _token(context, final.transfer)
-        for code in (
-            wallet_account(final.transfer.wallet_id, asset),
-            wallet_account(final.transfer.wallet_id, native),
-            supplier_expense(asset),
-            network_fees(native),
-        ):
-            codes[code.code] = code
+        touched = [wallet_account(final.transfer.wallet_id, native), network_fees(native)]
+        if final.transfer.top_up is not None:
+            touched.append(wallet_account(final.transfer.top_up.recipient_wallet_id, native))
+        else:
+            asset = _token(context, final.transfer)
+            touched += [
+                wallet_account(final.transfer.wallet_id, asset),
+                supplier_expense(asset),
+            ]
+        codes |= {code.code: code for code in touched}
     wanted = list(codes.values())
     found = await ledger.balances(connection, organization_id, wanted, lock=True)
     missing = [code for code in wanted if code.code not in found]

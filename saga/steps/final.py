@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import structlog
 
 from saga.context import SagaContext
-from saga.evidence import Evidence, Movement, Verdict, examine, examine_allowance, holders
+from saga.evidence import (
+    Evidence,
+    Movement,
+    Verdict,
+    examine,
+    examine_allowance,
+    examine_top_up,
+    holders,
+)
 from saga.transfer import Transfer
 from treasurer.chain.port import BlockEvidence, Receipt
 from treasurer.chain.tokens import decode_transfers, net_changes
@@ -80,7 +88,8 @@ async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
 def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
     by_token: dict[str, set[str]] = defaultdict(set)
     for standing in standings:
-        by_token[standing.transfer.token].update(holders(standing.transfer))
+        if standing.transfer.top_up is None:
+            by_token[standing.transfer.token].update(holders(standing.transfer))
     return by_token
 
 
@@ -92,7 +101,9 @@ async def _final(context: SagaContext, standing: Standing, block: BlockEvidence)
     (receipt,) = found
     if receipt.transaction_hash in standing.cancels:
         return Final(transfer, receipt, Evidence(Verdict.CANCELLED))
-    if transfer.allowance is not None:
+    if transfer.top_up is not None:
+        evidence = examine_top_up(receipt)
+    elif transfer.allowance is not None:
         evidence = await _allowed(context, transfer, transfer.allowance, receipt, block)
     else:
         evidence = examine(transfer, receipt, _movements(transfer, block))

@@ -9,6 +9,8 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
 from saga.transfer import Transfer, TransferState, require_legal
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.store import open_incidents
 from treasurer.kernel.ids import TransferId
 
 
@@ -55,6 +57,14 @@ async def quarantine_within(
             [item.payment_id for item in transfer.items],
             reason=reason,
             now=now,
+        )
+        await open_incidents(
+            connection,
+            organization_id,
+            IncidentKind.TRANSFER_QUARANTINED,
+            [(transfer.id, reason)],
+            now=now,
+            new_id=context.new_id,
         )
         await record(
             context,

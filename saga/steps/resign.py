@@ -15,7 +15,7 @@ from saga import store
 from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
-from saga.steps.sign import order_request
+from saga.steps.sign import order_request, unsound
 from saga.transfer import Attempt, AttemptKind, NextAttempt, Transfer, TransferState
 from treasurer.chain.signer_client import (
     RecordedAttempt,
@@ -41,7 +41,11 @@ async def resign(
     state: TransferState,
     wanted: Sequence[NextAttempt],
 ) -> list[TransferId]:
-    """Have `wanted` signed for transfers in `state` and persist the bytes; return whose may be sent."""
+    """Have `wanted` signed for transfers in `state` and persist the bytes; return whose may be sent.
+
+    A cancel calls no token, so it never waits for one; a payment does, as for its first signature.
+    """
+    wanted = await _sound(context, wanted)
     if not wanted:
         return []
     organization_id, now = leased.organization_id, context.clock()
@@ -61,6 +65,17 @@ async def resign(
     stored = await _persist(context, leased, state, new)
     context.failpoint("resign.committed")
     return stored
+
+
+async def _sound(context: SagaContext, wanted: Sequence[NextAttempt]) -> list[NextAttempt]:
+    paying = [each.transfer for each in wanted if each.kind is not AttemptKind.CANCEL]
+    stopped = (await unsound(context, paying)).keys() if paying else set()
+    return [
+        each
+        for each in wanted
+        if each.kind is AttemptKind.CANCEL
+        or not stopped & {each.transfer.token, each.transfer.disperse}
+    ]
 
 
 def _request(each: NextAttempt, orders: Sequence[bytes]) -> SignRequest:

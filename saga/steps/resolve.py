@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga import attempts as attempt_store
 from saga import leases, store
@@ -41,39 +42,79 @@ async def resolve(
     context: SagaContext, organization_id: OrganizationId, resolution_id: ResolutionId
 ) -> bool:
     """Act on a confirmed resolution; False while the chain does not answer and it is tried again."""
+    claimed = await _claim(context, organization_id, resolution_id)
+    if claimed is None:
+        return False
+    leased, found, transfer, history = claimed
+    context.failpoint("resolve.claimed")
+    try:
+        result = await _act(context, leased, found, transfer, history)
+    except (Transient, OutcomeUnknown) as error:
+        log.warning("resolution.waits", transfer_id=str(transfer.id), reason=error.message)
+        await _leave(context, leased, resolution_id)
+        return False
+    context.failpoint("resolve.acted")
+    if result is None:
+        # Another worker has the transfer by now, and with it the claim.
+        return False
+    async with context.database.sets(organization_id) as connection:
+        await _end(context, connection, found, transfer, result)
+    context.failpoint("resolve.committed")
+    return True
+
+
+async def _claim(
+    context: SagaContext, organization_id: OrganizationId, resolution_id: ResolutionId
+) -> tuple[Leased, Resolution, Transfer, Sequence[Attempt]] | None:
+    """Take the transfer, and say in the same commit that the saga acts: nobody rejects from here on."""
+    now = context.clock()
     async with context.database.sets(organization_id) as connection:
         found = await resolutions.lock(connection, organization_id, resolution_id)
         if found is None or found.confirmed_at is None:
-            return False
+            return None
         leased = await leases.take(
-            connection,
-            organization_id,
-            found.transfer_id,
-            now=context.clock(),
-            lease_s=context.pace.lease_s,
+            connection, organization_id, found.transfer_id, now=now, lease_s=context.pace.lease_s
         )
         transfers = await store.load(connection, leased, _QUARANTINED)
+        if not transfers:
+            if await resolutions.is_quarantined(connection, organization_id, found.transfer_id):
+                return None
+            # Whoever acted died before the answer was written down.
+            await resolutions.end(
+                connection, organization_id, found.id, result="done, see the transfer", now=now
+            )
+            return None
+        await resolutions.claim(connection, organization_id, resolution_id, now)
         history = await attempt_store.history(connection, organization_id, list(leased.fences))
-    if not transfers:
-        return False
     (transfer,) = transfers
-    try:
-        result = await _act(context, leased, found, transfer, history.get(transfer.id, []))
-    except (Transient, OutcomeUnknown) as error:
-        log.warning("resolution.waits", transfer_id=str(transfer.id), reason=error.message)
-        return False
-    async with context.database.sets(organization_id) as connection:
-        now = context.clock()
-        await resolutions.end(connection, organization_id, found.id, result=result, now=now)
-        await record(
-            context,
-            connection,
-            organization_id,
-            "transfer.resolved",
-            [(transfer, {"outcome": found.outcome.value, "result": result})],
-        )
-    context.failpoint("resolve.committed")
-    return True
+    return leased, found, transfer, history.get(transfer.id, [])
+
+
+async def _leave(context: SagaContext, leased: Leased, resolution_id: ResolutionId) -> None:
+    """Nothing was done, so people may still reject; unless another worker acts meanwhile."""
+    async with context.database.sets(leased.organization_id) as connection:
+        await resolutions.lock(connection, leased.organization_id, resolution_id)
+        if await store.lock(connection, leased, _QUARANTINED):
+            await resolutions.leave(connection, leased.organization_id, resolution_id)
+
+
+async def _end(
+    context: SagaContext,
+    connection: AsyncConnection,
+    found: Resolution,
+    transfer: Transfer,
+    result: str,
+) -> None:
+    await resolutions.end(
+        connection, transfer.organization_id, found.id, result=result, now=context.clock()
+    )
+    await record(
+        context,
+        connection,
+        transfer.organization_id,
+        "transfer.resolved",
+        [(transfer, {"outcome": found.outcome.value, "result": result})],
+    )
 
 
 async def _act(
@@ -82,34 +123,42 @@ async def _act(
     found: Resolution,
     transfer: Transfer,
     attempts: Sequence[Attempt],
-) -> str:
-    """Do what was asked if the chain shows it; the result in a sentence."""
+) -> str | None:
+    """Do what was asked if the chain shows it; the result in a sentence, None if the lease was lost."""
     if found.outcome is ResolutionOutcome.BROADCAST:
-        async with context.database.sets(leased.organization_id) as connection:
-            now = context.clock()
-            await context.outcomes.resumed(
-                connection, leased.organization_id, [i.payment_id for i in transfer.items], now
-            )
-            move = store.Move(_QUARANTINED, TransferState.BROADCAST, now, reason="looked at again")
-            await store.advance(connection, leased, move, now)
-        return "the chain is looked at again"
+        return await _look_again(context, leased, transfer)
     final = await _final(context, transfer, attempts)
     if found.outcome is ResolutionOutcome.SETTLED:
         paid = final and _paid(final)
         if not paid:
             return "not done: no final block holds a transaction of its own that paid every item"
-        await book(context, leased, _QUARANTINED, [paid])
-        return "settled: a final block holds its payment"
+        ended = await book(context, leased, _QUARANTINED, [paid])
+        return "settled: a final block holds its payment" if ended else None
     if final is not None:
         if final.evidence.verdict in (Verdict.REVERTED, Verdict.CANCELLED):
-            await book(context, leased, _QUARANTINED, [final])
-            return f"void: its transaction was {final.evidence.verdict.value}"
+            ended = await book(context, leased, _QUARANTINED, [final])
+            return f"void: its transaction was {final.evidence.verdict.value}" if ended else None
         return "not done: a final block holds a transaction of its own that did not revert"
     if transfer.id not in (await examine_stuck(context, leased, [transfer])).foreign:
         return "not done: no final block has used its slot up yet"
     async with context.database.sets(leased.organization_id) as connection:
+        if not await store.lock(connection, leased, _QUARANTINED):
+            return None
         await void_foreign(context, connection, leased, transfer)
     return "void: another transaction used its slot up"
+
+
+async def _look_again(context: SagaContext, leased: Leased, transfer: Transfer) -> str | None:
+    async with context.database.sets(leased.organization_id) as connection:
+        if not await store.lock(connection, leased, _QUARANTINED):
+            return None
+        now = context.clock()
+        await context.outcomes.resumed(
+            connection, leased.organization_id, [i.payment_id for i in transfer.items], now
+        )
+        move = store.Move(_QUARANTINED, TransferState.BROADCAST, now, reason="looked at again")
+        await store.advance(connection, leased, move, now)
+    return "the chain is looked at again"
 
 
 async def _final(

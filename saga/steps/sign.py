@@ -6,6 +6,7 @@ mean the same call. Asked again after a crash, it answers with the recorded byte
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -15,12 +16,14 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.leases import Leased
 from saga.steps.abandon import abandon
-from saga.transfer import Attempt, Transfer, TransferState
+from saga.transfer import NATIVE, Attempt, Transfer, TransferState
 from treasurer.chain.signer_client import SignedAttempt, SignerClient, SignerRefusal
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.store import open_incidents
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient, TreasurerError
-from treasurer.kernel.ids import TransferId
-from treasurer.kernel.signing import SignAllowance, SignPayment
+from treasurer.kernel.ids import OrganizationId, TransferId
+from treasurer.kernel.signing import SignAllowance, SignPayment, SignRequest, SignTopUp
 
 FIRST_ATTEMPT = 1
 
@@ -51,30 +54,30 @@ async def sign(
     A slot whose payment may no longer be signed is abandoned: later nonces of its wallet wait for it.
     """
     organization_id, now = leased.organization_id, context.clock()
-    unsound = await _unsound(context, transfers)
+    found = await unsound(context, transfers)
     async with context.database.sets(organization_id) as connection:
         checked = await conditions.check(connection, leased, TransferState.SLOTTED, now)
         orders = await store.orders(connection, organization_id, sorted(checked.clear))
     await abandon(context, leased, transfers, TransferState.SLOTTED, checked.reasons)
     waiting = {
-        t.id: unsound[address]
+        t.id: found[address]
         for t in transfers
         for address in (t.token, t.disperse)
-        if t.id in checked.clear and address in unsound
+        if t.id in checked.clear and address in found
     }
     await _delay(context, leased, waiting)
     ready = [t for t in transfers if t.id in checked.clear and t.id not in waiting]
     if not ready:
         return []
+    requests = [order_request(t, orders.get(t.id, []), attempt=FIRST_ATTEMPT) for t in ready]
     try:
-        answers = await signer.sign(
-            [order_request(t, orders.get(t.id, []), attempt=FIRST_ATTEMPT) for t in ready]
-        )
+        answers = await _answers(context, signer, ready, requests)
     except (Transient, OutcomeUnknown) as error:
         await _delay(context, leased, {transfer.id: error.message for transfer in ready})
         return []
     context.failpoint("sign.answered")
     signed, refused = _sorted_answers(context, ready, answers)
+    await _tell(context, organization_id, refused)
     passing = {id_ for id_, refusal in refused.items() if refusal.code in PASSING}
     why = {i: f"the signer refused: {r.code} {r.message}" for i, r in refused.items()}
     await _delay(context, leased, {id_: why[id_] for id_ in passing})
@@ -83,12 +86,45 @@ async def sign(
     return await _persist(context, leased, ready, signed)
 
 
-async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
+async def _answers(
+    context: SagaContext,
+    signer: SignerClient,
+    transfers: Sequence[Transfer],
+    requests: Sequence[SignRequest],
+) -> list[SignedAttempt | SignerRefusal]:
+    """The signer's answers. Payments that had another slot before are asked for again with its end: only
+    who knows that slot may have them signed once more.
+    """
+    answers = list(await signer.sign(requests))
+    refused = [
+        index
+        for index, answer in enumerate(answers)
+        if isinstance(answer, SignerRefusal) and answer.code == "ORDER_IN_ANOTHER_SLOT"
+    ]
+    if not refused:
+        return answers
+    async with context.database.sets(transfers[0].organization_id) as connection:
+        ended = await store.ended_slots(
+            connection, transfers[0].organization_id, [transfers[index].id for index in refused]
+        )
+    again = {
+        index: replace(request, ended=tuple(ended[transfers[index].id]))
+        for index in refused
+        if isinstance(request := requests[index], SignPayment) and transfers[index].id in ended
+    }
+    if again:
+        for index, answer in zip(again, await signer.sign(list(again.values())), strict=True):
+            answers[index] = answer
+    return answers
+
+
+async def unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[str, str]:
     """Tokens and contracts that must not be signed for now, each with why: not the pinned code, or nobody
     answers.
     """
     found: dict[str, str] = {}
     called = {address for t in transfers for address in (t.token, t.disperse) if address}
+    called -= {NATIVE}
     for address in sorted(called):
         try:
             check = await context.tokens.check(address)
@@ -103,12 +139,15 @@ async def _unsound(context: SagaContext, transfers: Sequence[Transfer]) -> dict[
 
 def order_request(
     transfer: Transfer, orders: Sequence[bytes], *, attempt: int
-) -> SignPayment | SignAllowance:
+) -> SignPayment | SignAllowance | SignTopUp:
     """What the signer is asked for a slot: the very bytes that were approved."""
     nonce, _ = transfer.slot
     if transfer.allowance is not None:
         order = transfer.allowance.canonical_bytes()
         return SignAllowance(order=order, nonce=nonce, attempt=attempt, fees=transfer.fees)
+    if transfer.top_up is not None:
+        order = transfer.top_up.order.canonical_bytes()
+        return SignTopUp(order=order, nonce=nonce, attempt=attempt, fees=transfer.fees)
     if [digest(order) for order in orders] != [item.order_digest for item in transfer.items]:
         raise InvariantViolated("ORDER_CHANGED", f"an order of transfer {transfer.id} was changed")
     return SignPayment(
@@ -119,6 +158,30 @@ def order_request(
         fees=transfer.fees,
         disperse=transfer.disperse,
     )
+
+
+async def _tell(
+    context: SagaContext,
+    organization_id: OrganizationId,
+    refused: Mapping[TransferId, SignerRefusal],
+) -> None:
+    """Somebody has to look at what the signer refused; a freeze is nobody's surprise."""
+    messages = [
+        (id_, f"{refusal.code} {refusal.message}")
+        for id_, refusal in refused.items()
+        if refusal.code != "FROZEN"
+    ]
+    if not messages:
+        return
+    async with context.database.sets(organization_id) as connection:
+        await open_incidents(
+            connection,
+            organization_id,
+            IncidentKind.SIGNER_REFUSED,
+            messages,
+            now=context.clock(),
+            new_id=context.new_id,
+        )
 
 
 def _sorted_answers(

@@ -21,6 +21,8 @@ from treasurer.kernel.ids import OrganizationId, TransferId
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending, windows
 from treasurer.payments import store as payments
+from treasurer.top_ups import store as top_ups
+from treasurer.top_ups.model import TopUpState
 
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -51,12 +53,13 @@ async def void_mined(
     connection: AsyncConnection,
     leased: Leased,
     before: TransferState,
-    transfers: Sequence[Transfer],
+    mined: Sequence[tuple[Transfer, bytes]],
     verdict: Verdict,
 ) -> None:
-    """End transfers whose slot an own revert or cancel used up in a final block; fees are booked apart."""
-    reasons = {transfer.id: f"its transaction was {verdict.value}" for transfer in transfers}
-    for transfer in transfers:
+    """End transfers whose slot an own revert or cancel, named by its hash, used up in a final block; fees
+    are booked apart.
+    """
+    for transfer, used_by in mined:
         # Both cost gas, so the next try waits longer each time, until the order expires.
         tries = 0
         for item in transfer.items[:1]:
@@ -67,10 +70,11 @@ async def void_mined(
             leased,
             [transfer],
             before,
-            reasons,
+            {transfer.id: f"its transaction was {verdict.value}"},
+            used_by=used_by,
             wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
         )
-    await _part(connection, leased, transfers)
+    await _part(connection, leased, [transfer for transfer, _ in mined])
 
 
 async def void_foreign(
@@ -98,22 +102,28 @@ async def void_foreign(
     await _part(connection, leased, [transfer])
 
 
-async def end_allowances(
+async def end_own_orders(
     connection: AsyncConnection,
     organization_id: OrganizationId,
     transfers: Sequence[Transfer],
-    after: AllowanceState,
-    result: str,
+    *,
+    settled: bool,
+    result: str = "",
 ) -> None:
-    """End the allowances that `transfers` carry; one that failed is proposed anew by people."""
-    ids = [t.allowance.allowance_id for t in transfers if t.allowance]
-    if not ids:
-        return
-    moved = await allowances.move(
-        connection, organization_id, ids, AllowanceState.EXECUTING, after, result
-    )
-    if moved != len(ids):
-        raise InvariantViolated("ALLOWANCE_STATE", "a transfer's allowance moved on")
+    """End the allowances and top-ups that `transfers` carry; one that failed is proposed anew."""
+    allowed = [t.allowance.allowance_id for t in transfers if t.allowance]
+    filled = [t.top_up.order.top_up_id for t in transfers if t.top_up]
+    moved = 0
+    if allowed:
+        after = AllowanceState.SETTLED if settled else AllowanceState.VOID
+        moved += await allowances.move(
+            connection, organization_id, allowed, AllowanceState.EXECUTING, after, result
+        )
+    if filled:
+        end = TopUpState.SETTLED if settled else TopUpState.VOID
+        moved += await top_ups.end(connection, organization_id, filled, end, result)
+    if moved != len(allowed) + len(filled):
+        raise InvariantViolated("OWN_ORDER_STATE", "a transfer's allowance or top-up moved on")
 
 
 async def _part(connection: AsyncConnection, leased: Leased, transfers: Sequence[Transfer]) -> None:
@@ -134,6 +144,7 @@ async def _void(
     reasons: Mapping[TransferId, str],
     *,
     wait: timedelta,
+    used_by: bytes | None = None,
 ) -> None:
     require_legal(before, TransferState.VOID)
     organization_id, now = leased.organization_id, context.clock()
@@ -153,12 +164,13 @@ async def _void(
             store.Move(before, TransferState.VOID, next_at=None, reason=reasons[transfer.id]),
             now,
         )
-        await end_allowances(
-            connection, organization_id, [transfer], AllowanceState.VOID, reasons[transfer.id]
+        await end_own_orders(
+            connection, organization_id, [transfer], settled=False, result=reasons[transfer.id]
         )
     if items:
+        ended = (used_by, None) if used_by else None
         await store.close_items(
-            connection, organization_id, {item.payment_id: None for item in items}, settled=False
+            connection, organization_id, {item.payment_id: ended for item in items}, settled=False
         )
         await context.outcomes.voided(
             connection,

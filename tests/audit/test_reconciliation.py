@@ -215,6 +215,11 @@ def _received_unbooked(node: Node) -> None:
     node.finalized.state.tokens[sender] += 7
 
 
+def _received_coins(node: Node) -> None:
+    sender = next(iter(node.finalized.state.nonces))
+    node.finalized.state.native[sender] += 5
+
+
 CHAIN: dict[str, tuple[Callable[[Node], None], set[str]]] = {
     "a slot was used by a transaction of somebody else": (
         _without_receipt,
@@ -233,6 +238,7 @@ CHAIN: dict[str, tuple[Callable[[Node], None], set[str]]] = {
         {"I6.settled SETTLED_IN_ANOTHER_BLOCK", "I6.settled SETTLED_WITHOUT_ITS_LOG"},
     ),
     "the wallet's key was used elsewhere": (_used_elsewhere, {"I3.nonces WALLET_USED_ELSEWHERE"}),
+    "somebody sent coins": (_received_coins, {"I9.balances NATIVE_DEPOSIT_NOT_BOOKED"}),
     "something came in that is not booked": (
         _received_unbooked,
         {"I9.balances LEDGER_IS_NOT_CHAIN"},

@@ -18,7 +18,9 @@ from treasurer.audit import store
 from treasurer.audit.head_key import PinnedHeadKey
 from treasurer.audit.model import AuditEvent, seal_hash
 from treasurer.audit.service import AuditService
+from treasurer.bootstrap import utc_now
 from treasurer.db.engine import Database, DatabaseUrls
+from treasurer.incidents.service import IncidentService
 from treasurer.kernel.audit_head import SignedHead
 from treasurer.kernel.errors import InvalidInput, InvariantViolated
 from treasurer.kernel.ids import OrganizationId
@@ -245,19 +247,23 @@ async def test_the_worker_has_every_moved_head_signed_by_the_signers_process(
     await audited.record(3)
     await tampered.record(3)
     service = AuditService(database, PinnedHeadKey(tmp_path / "process.pub"))
+    incidents = IncidentService(database=database, clock=utc_now, new_id=uuid7)
     with signer_process(make_home(tmp_path / "process")) as process:
         await process.start()
         client = process.client()
-        await sign_heads(database, service, client)
+        await sign_heads(database, service, client, incidents)
         signed = await audited.stored()
         assert (signed.sequence, signed.signed_sequence) == (3, 3)
         await tampered.rewrite_from(1)
         await tampered.record(1)
         await audited.record(1)
-        await sign_heads(database, service, client)
+        await sign_heads(database, service, client, incidents)
         await client.close()
     assert (await audited.stored()).signed_sequence == 4
     assert (await tampered.stored()).signed_sequence == 3
+    async with database.unit(tampered.id) as connection:
+        (found,) = await connection.execute(text("SELECT kind, subject_id FROM incidents"))
+    assert tuple(found) == ("audit.head_refused", tampered.id)
     assert (await service.verify(audited.id)).signed_sequence == 4
     assert (await service.verify(tampered.id)).fault is not None
 

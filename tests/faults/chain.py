@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
-from tests.faults.node import CHAIN_ID, GWEI, TOKEN, TRANSFER_GAS, Block, Node
+from tests.faults.node import CHAIN_ID, DISPERSE, GWEI, TOKEN, TRANSFER_GAS, Block, Node
 from treasurer.chain.port import (
     BalanceChange,
     BlockEvidence,
@@ -74,6 +74,13 @@ class NodeChain:
     ) -> list[int]:
         await asyncio.sleep(0)
         return [self._at(block).state.tokens.get(owner, 0) for owner in owners]
+
+    async def token_allowances(
+        self, token: str, owners: Sequence[str], spender: str, block: BlockSelector = "latest"
+    ) -> list[int]:
+        await asyncio.sleep(0)
+        state = self._at(block).state
+        return [state.allowed.get(owner, 0) if spender == DISPERSE else 0 for owner in owners]
 
     async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
         if block == "pending":

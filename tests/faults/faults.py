@@ -204,6 +204,12 @@ class FaultyChain(NodeChain):
             return None
         return await super().evidence(number, holders)
 
+    async def token_allowances(
+        self, token: str, owners: Sequence[str], spender: str, block: BlockSelector = "latest"
+    ) -> list[int]:
+        await self._read()
+        return await super().token_allowances(token, owners, spender, block)
+
     async def nonce(self, address: str, block: BlockSelector = "latest") -> int:
         await self._read()
         return await super().nonce(address, block)

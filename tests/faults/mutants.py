@@ -27,6 +27,7 @@ from tests.faults.signers import Signs
 from treasurer.chain.port import BlockRef, BroadcastOutcome, Chain
 from treasurer.chain.signer_client import SignedAttempt, SignerClient
 from treasurer.kernel.errors import OutcomeUnknown
+from treasurer.kernel.signing import EndedSlot, SignPayment
 from treasurer.ledger import store as ledger
 from treasurer.payments import spending, wallets
 
@@ -104,7 +105,9 @@ async def _in_another_slot(
                 "digest": call_digest,
             },
         )
-        answer = await _signed(context, signer, moved, 1)
+        # It takes the slot for over, so it says so: nobody but the chain can tell the signer better.
+        over = EndedSlot(transfer.sender, transfer.slot[0], None)
+        answer = await _signed(context, signer, moved, 1, (over,))
         attempt = Attempt(
             transfer.id,
             len(own[transfer.id]) + 1,
@@ -245,12 +248,17 @@ async def _cancelled(
 
 
 async def _signed(
-    context: SagaContext, signer: Signs, transfer: Transfer, number: int
+    context: SagaContext,
+    signer: Signs,
+    transfer: Transfer,
+    number: int,
+    ended: tuple[EndedSlot, ...] = (),
 ) -> SignedAttempt:
     async with context.database.unit(transfer.organization_id) as connection:
         orders = await store.orders(connection, transfer.organization_id, [transfer.id])
     request = order_request(transfer, orders[transfer.id], attempt=number)
-    (answer,) = await signer.sign([request])
+    assert isinstance(request, SignPayment)
+    (answer,) = await signer.sign([replace(request, ended=ended)])
     if not isinstance(answer, SignedAttempt):
         raise OutcomeUnknown("SIGNER_REFUSED", f"{answer.code} {answer.message}")
     return answer

@@ -15,6 +15,7 @@ from treasurer.kernel.digest import digest
 
 CHAIN_ID = 31337
 TOKEN = "0x" + "5f" * 20
+DISPERSE = "0x" + "d1" * 20
 GWEI = 10**9
 TRANSFER_GAS = 51_156
 CANCEL_GAS = 21_000
@@ -23,14 +24,24 @@ BLOCK_TIME_S = 12
 
 @dataclass
 class State:
-    """Balances and nonces after one block."""
+    """Balances, nonces and what the contracts keep, after one block."""
 
     tokens: dict[str, int] = field(default_factory=dict)
     native: dict[str, int] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
+    allowed: dict[str, int] = field(default_factory=dict)
+    """What the disperse contract may still move, by owner."""
+    dispersed: frozenset[tuple[str, bytes]] = frozenset()
+    """Sender and id of each batch that was paid."""
 
     def copy(self) -> "State":
-        return State(dict(self.tokens), dict(self.native), dict(self.nonces))
+        return State(
+            dict(self.tokens),
+            dict(self.native),
+            dict(self.nonces),
+            dict(self.allowed),
+            self.dispersed,
+        )
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,7 @@ class Node:
         """Gifts of the genesis, before the first block that matters."""
         self.state.tokens[address] = token_minor
         self.state.native[address] = native_wei
+        self.state.allowed[address] = token_minor
 
     def send(self, raw: bytes) -> BroadcastOutcome:
         """Take signed bytes into the mempool, or say why not."""
@@ -180,17 +192,68 @@ class Node:
             (),
         )
         state.nonces[call.sender] = call.nonce + 1
+        receipt = self._run(read, state, receipt, log_index)
         state.native[call.sender] -= receipt.gas_used * receipt.effective_gas_price_wei
+        return receipt
+
+    def _run(
+        self, read: SignedTransaction, state: State, receipt: Receipt, log_index: int
+    ) -> Receipt:
+        """What the call does, but for its gas."""
+        call = read.call
+        if call.value_wei:
+            state.native[call.sender] -= call.value_wei
+            state.native[call.to] = state.native.get(call.to, 0) + call.value_wei
+        if call.to == DISPERSE:
+            return self._disperse(read, state, receipt, log_index)
         if not call.data or call.to != TOKEN:
             return receipt
         recipient = "0x" + call.data[16:36].hex()
-        amount = int.from_bytes(call.data[36:68])
-        if recipient in self.blocked or state.tokens.get(call.sender, 0) < amount:
+        return self._pay(
+            call.sender, [(recipient, int.from_bytes(call.data[36:68]))], state, receipt, log_index
+        )
+
+    def _disperse(
+        self, read: SignedTransaction, state: State, receipt: Receipt, log_index: int
+    ) -> Receipt:
+        """As contracts/Disperse.vy: all or none, a batch id once for a sender."""
+        call = read.call
+        words = [call.data[at : at + 32] for at in range(4, len(call.data), 32)]
+        count = int.from_bytes(words[4])
+        paid = [
+            ("0x" + to[12:].hex(), int.from_bytes(amount))
+            for to, amount in zip(words[5 : 5 + count], words[6 + count :], strict=True)
+        ]
+        receipt = replace(receipt, gas_used=CANCEL_GAS + count * (TRANSFER_GAS - CANCEL_GAS))
+        batch, most = (call.sender, words[1]), state.allowed.get(call.sender, 0)
+        total = sum(amount for _, amount in paid)
+        if batch in state.dispersed or total > most:
             return replace(receipt, succeeded=False)
-        state.tokens[call.sender] -= amount
-        state.tokens[recipient] = state.tokens.get(recipient, 0) + amount
-        topics = (TRANSFER_TOPIC, _topic(call.sender), _topic(recipient))
-        return replace(receipt, logs=(Log(TOKEN, topics, amount.to_bytes(32), log_index),))
+        receipt = self._pay(call.sender, paid, state, receipt, log_index)
+        if receipt.succeeded:
+            state.dispersed |= {batch}
+            state.allowed[call.sender] = most - total
+        return receipt
+
+    def _pay(
+        self,
+        sender: str,
+        paid: Sequence[tuple[str, int]],
+        state: State,
+        receipt: Receipt,
+        log_index: int,
+    ) -> Receipt:
+        """The token's part: one log a payment, or a revert of all."""
+        total = sum(amount for _, amount in paid)
+        if {to for to, _ in paid} & self.blocked or state.tokens.get(sender, 0) < total:
+            return replace(receipt, succeeded=False)
+        logs = []
+        for index, (to, amount) in enumerate(paid, start=log_index):
+            state.tokens[sender] -= amount
+            state.tokens[to] = state.tokens.get(to, 0) + amount
+            topics = (TRANSFER_TOPIC, _topic(sender), _topic(to))
+            logs.append(Log(TOKEN, topics, amount.to_bytes(32), index))
+        return replace(receipt, logs=tuple(logs))
 
 
 def _outbids(new: SignedTransaction, old: SignedTransaction) -> bool:

@@ -28,6 +28,8 @@ from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 
 WORKERS = 4
+EACH_WITH_BATCHES = 4
+"""Of so many seeds one pays several at once through the disperse contract."""
 ROUNDS_A_WAVE = 4
 MOST_ROUNDS_AFTERWARDS = 60
 USDC_UNIT = 10**6
@@ -59,6 +61,9 @@ class Outcome:
     happened: dict[str, int] = field(default_factory=dict)
     settled: int = 0
     cancels: int = 0
+    batches: int = 0
+    parted: int = 0
+    """Batches that came to nothing, whose payments went alone."""
 
 
 class Engine:
@@ -102,12 +107,16 @@ async def run_schedule(database: Database, seed: int, variant: Variant | None = 
     """One schedule from its world to its audit. The world's leftovers are nobody's afterwards."""
     variant = variant or Variant()
     rng = Random(seed)
+    batches = seed % EACH_WITH_BATCHES == EACH_WITH_BATCHES - 1
     world = await build_world(
-        database, f"schedule {seed} {variant.name}", finality_lag=rng.randint(1, 4)
+        database,
+        f"schedule {seed} {variant.name}",
+        finality_lag=rng.randint(1, 4),
+        batches=batches,
     )
     # They come in over the rounds, so that all stages of the path meet all faults.
     waves = [
-        [rng.randint(1, 1000) * USDC_UNIT for _ in range(rng.randint(1, 3))]
+        [rng.randint(1, 1000) * USDC_UNIT for _ in range(rng.randint(1, 3) * (3 if batches else 1))]
         for _ in range(rng.randint(2, 4))
     ]
     plan = Plan.drawn(rng)
@@ -123,7 +132,7 @@ async def run_schedule(database: Database, seed: int, variant: Variant | None = 
     finally:
         await world.retire()
     outcome.happened = plan.counts
-    outcome.settled, outcome.cancels = await _counts(world)
+    outcome.settled, outcome.cancels, outcome.batches, outcome.parted = await _counts(world)
     return outcome
 
 
@@ -230,10 +239,12 @@ async def _unpaid(world: World) -> list[str]:
     return faults
 
 
-async def _counts(world: World) -> tuple[int, int]:
-    """Payments settled, and cancels signed."""
-    ((settled, cancels),) = await world.rows(
+async def _counts(world: World) -> tuple[int, int, int, int]:
+    """Payments settled, cancels signed, batches settled, batches void."""
+    (counts,) = await world.rows(
         "SELECT (SELECT count(*) FROM payments WHERE state = 'settled'),"
-        " (SELECT count(*) FROM attempts WHERE kind = 'cancel')"
+        " (SELECT count(*) FROM attempts WHERE kind = 'cancel'),"
+        " count(*) FILTER (WHERE state = 'settled'), count(*) FILTER (WHERE state = 'void')"
+        " FROM transfers WHERE disperse IS NOT NULL"
     )
-    return cast("int", settled), cast("int", cancels)
+    return cast("tuple[int, int, int, int]", counts)

@@ -14,15 +14,25 @@ from signer.addresses import public_key_address
 from signer.envelope import sealed, unsigned_hash
 from treasurer.chain.fees import raised
 from treasurer.chain.signer_client import RecordedAttempt, SignedAttempt, SignerRefusal
+from treasurer.kernel.batch import Batch
 from treasurer.kernel.digest import digest
+from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.order import parse_order
-from treasurer.kernel.signing import SignCancel, SignPayment, SignRequest
+from treasurer.kernel.signing import SignCancel, SignPayment, SignRequest, SignTopUp
+from treasurer.kernel.top_up_order import parse_top_up_order
 from treasurer.kernel.transaction import (
     UnsignedTransaction,
+    batch_transaction,
     cancel_transaction,
     payment_transaction,
+    top_up_transaction,
 )
 
+_KINDS: dict[type[SignRequest], str] = {
+    SignPayment: "payment",
+    SignCancel: "cancel",
+    SignTopUp: "top_up",
+}
 Answer = SignedAttempt | SignerRefusal
 
 
@@ -61,9 +71,21 @@ class JournalSigner(ForgetfulSigner):
     def __init__(self, keys: Iterable[PrivateKey]) -> None:
         super().__init__(keys)
         self.journal: dict[tuple[str, int], list[RecordedAttempt]] = defaultdict(list)
+        self.slots_of: dict[PaymentId, dict[tuple[str, int], None]] = defaultdict(dict)
 
     async def slot(self, chain_id: int, wallet: str, nonce: int) -> list[RecordedAttempt]:
         return list(self.journal[wallet, nonce])
+
+    def _elsewhere(self, request: SignRequest, call: UnsignedTransaction) -> SignerRefusal | None:
+        """As signer.desk: another slot of a payment is given to who names the end of the earlier ones."""
+        slot = call.sender, request.nonce
+        ended = {(e.wallet, e.nonce): e.transaction_hash for e in getattr(request, "ended", ())}
+        for earlier in {s: None for p in _payment_ids(request) for s in self.slots_of[p]}:
+            own = {one.signed.transaction_hash for one in self.journal[earlier]}
+            if earlier == slot or (earlier in ended and (ended[earlier] or next(iter(own))) in own):
+                continue
+            return SignerRefusal("ORDER_IN_ANOTHER_SLOT", f"signed in slot {earlier[1]} before")
+        return None
 
     def _sign(self, request: SignRequest) -> Answer:
         call = call_of(request)
@@ -73,15 +95,16 @@ class JournalSigner(ForgetfulSigner):
             if (known.signed.call_digest, known.fees) == (call.call_digest, request.fees):
                 return known.signed
             return SignerRefusal("JOURNAL_CONFLICT", "this attempt signed other content")
-        if refusal := _refusal(recorded, request, call):
+        if refusal := _refusal(recorded, request, call) or self._elsewhere(request, call):
             return refusal
         answer = super()._sign(request)
         assert isinstance(answer, SignedAttempt)
-        is_cancel = isinstance(request, SignCancel)
+        for payment_id in _payment_ids(request):
+            self.slots_of[payment_id][call.sender, request.nonce] = None
         recorded.append(
             RecordedAttempt(
                 request.attempt,
-                "cancel" if is_cancel else "payment",
+                _KINDS[type(request)],
                 tuple(digest(one) for one in getattr(request, "orders", ())),
                 request.fees,
                 answer,
@@ -108,6 +131,11 @@ def _refusal(
     return None
 
 
+def _payment_ids(request: SignRequest) -> list[PaymentId]:
+    orders = [parse_order(each) for each in getattr(request, "orders", ())]
+    return [item.payment_id for order in orders for item in order.items]
+
+
 def call_of(request: SignRequest) -> UnsignedTransaction:
     """The transaction that a request stands for."""
     if isinstance(request, SignCancel):
@@ -117,7 +145,18 @@ def call_of(request: SignRequest) -> UnsignedTransaction:
             nonce=request.nonce,
             fees=request.fees,
         )
+    if isinstance(request, SignTopUp):
+        top_up = parse_top_up_order(request.order)
+        return top_up_transaction(top_up, nonce=request.nonce, fees=request.fees)
     assert isinstance(request, SignPayment)
+    if request.disperse is not None:
+        return batch_transaction(
+            Batch(tuple(parse_order(order) for order in request.orders)),
+            disperse=request.disperse,
+            sender=request.sender,
+            nonce=request.nonce,
+            fees=request.fees,
+        )
     (order,) = request.orders
     return payment_transaction(
         parse_order(order), sender=request.sender, nonce=request.nonce, fees=request.fees

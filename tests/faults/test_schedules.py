@@ -29,25 +29,28 @@ def _name(seeds: range) -> str:
 
 async def _run(database: Database, seeds: range) -> dict[str, int]:
     happened: dict[str, int] = {}
-    settled = cancels = 0
+    settled = cancels = batches = parted = 0
     for seed in seeds:
         outcome = await run_schedule(database, seed)
         assert outcome.faults == [], f"seed {seed}: {outcome.faults} after {outcome.happened}"
         settled += outcome.settled
         cancels += outcome.cancels
+        batches += outcome.batches
+        parted += outcome.parted
         for name, count in outcome.happened.items():
             happened[name] = happened.get(name, 0) + count
     print(
         f"seeds {_name(seeds)}: {settled} payments settled, {cancels} cancels,"
-        f" {sum(happened.values())} faults"
+        f" {batches} batches settled and {parted} parted, {sum(happened.values())} faults"
     )
-    return happened
+    return happened | {"batches settled": batches}
 
 
 async def test_a_slice(laboratory: Database, quiet: None) -> None:
     happened = await _run(laboratory, range(SLICE))
     # Schedules that are too calm would show nothing.
     assert len(happened) >= 10, happened
+    assert happened["batches settled"] >= 1
 
 
 @pytest.mark.soak

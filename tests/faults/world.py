@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from saga.context import FeePolicy, Pace, SagaContext
 from saga.failpoints import Failpoint, unarmed
 from tests.faults.chain import NodeChain
-from tests.faults.node import CHAIN_ID, GWEI, TOKEN, Node
+from tests.faults.node import CHAIN_ID, DISPERSE, GWEI, TOKEN, Node
 from tests.faults.signers import JournalSigner, address_of, key_of
 from tests.support.clock import ManualClock
 from tests.support.organization import TestOrganization, create_organization
@@ -51,7 +51,7 @@ NETWORK = Network(CHAIN_ID, ETH, {TOKEN: USDC})
 GAS_WEI = 10**20
 MINTED_MINOR = 10**12
 PAYEES = 3
-_POLICY = """
+POLICY = """
 policy: 1
 name: laboratory
 reporting: {currency: USD, decimals: 2}
@@ -98,6 +98,8 @@ _PAYMENTS = text("""
     SELECT :organization_id, id, invoice_id, amount_minor, 'live' FROM payment
 """)
 
+BATCHES = "batches: {at_most: 20}\n"
+
 
 @dataclass(frozen=True)
 class SoundTokens:
@@ -126,6 +128,7 @@ class World:
     outcomes: PaymentOutcomes
     payments: PaymentService
     audit: AuditService
+    rail: Rail
 
     def context(
         self, chain: Chain, *, failpoint: Failpoint = unarmed, clock: Clock | None = None
@@ -133,7 +136,7 @@ class World:
         return SagaContext(
             database=self.database,
             chain=chain,
-            rail=RAIL,
+            rail=self.rail,
             tokens=SoundTokens(self.clock),
             fees=FeePolicy(120_000, FeeCaps(100 * GWEI, 150 * GWEI)),
             pace=replace(Pace(), lease_s=20, poll=timedelta(0), retry=timedelta(seconds=2)),
@@ -264,14 +267,24 @@ class World:
 
 
 async def build_world(
-    database: Database, name: str, *, wallets: int = 3, finality_lag: int = 2
+    database: Database,
+    name: str,
+    *,
+    wallets: int = 3,
+    finality_lag: int = 2,
+    policy: str = POLICY,
+    batches: bool = False,
+    gas_wei: Sequence[int] = (),
 ) -> World:
-    """A fresh organization whose wallets are funded on a fresh node. `name` makes its keys."""
+    """A fresh organization whose wallets are funded on a fresh node. `name` makes its keys; `gas_wei` says
+    which of the first wallets have less gas money; with `batches` payments may share transactions.
+    """
     clock = ManualClock()
     node = Node(finality_lag=finality_lag)
     keys = [key_of(f"{name} {index}") for index in range(wallets)]
-    for key in keys:
-        node.fund(address_of(key), token_minor=MINTED_MINOR, native_wei=GAS_WEI)
+    for index, key in enumerate(keys):
+        native_wei = gas_wei[index] if index < len(gas_wei) else GAS_WEI
+        node.fund(address_of(key), token_minor=MINTED_MINOR, native_wei=native_wei)
     node.mine()
     organization = await create_organization(database, burn_minor=100_000_00)
     outbox = Outbox(queue=JobQueue(), clock=clock, new_id=uuid7)
@@ -285,7 +298,7 @@ async def build_world(
         clock=clock,
         new_id=uuid7,
     )
-    await policies.activate_first(organization.administrator, _POLICY)
+    await policies.activate_first(organization.administrator, policy + (BATCHES if batches else ""))
     enrolment = WalletEnrolment(
         database=database, chain=NodeChain(node), rail=RAIL, clock=clock, new_id=uuid7
     )
@@ -317,6 +330,7 @@ async def build_world(
             new_id=uuid7,
         ),
         audit=AuditService(database),
+        rail=replace(RAIL, disperse=DISPERSE) if batches else RAIL,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from saga.steps.reserve import reserve
 from tests.saga.test_straight_path import pump_until
 from tests.support.payees import HALDEN_ADDRESS
 from tests.support.treasury import Treasury
+from treasurer.chain.pinning import NetworkFinding, TokenCheck
 from treasurer.payments.model import PaymentState
 
 IMPATIENT = replace(
@@ -25,6 +26,14 @@ IMPATIENT = replace(
 )
 SUSPEND = "UPDATE payees SET state = 'suspended'"
 RESTORE = "UPDATE payees SET state = 'active'"
+
+
+class ChangedToken:
+    """A watch whose token is no longer what was pinned."""
+
+    async def check(self, token: str) -> TokenCheck:
+        found = NetworkFinding("TOKEN_CODE", "the code is another one")
+        return TokenCheck(token, datetime.now(UTC), (found,))
 
 
 class Abandoned(BaseException):
@@ -94,8 +103,9 @@ async def test_a_payee_suspended_before_the_first_broadcast_is_not_paid(
 async def test_after_a_void_the_same_payment_is_decided_afresh_and_paid_once(
     treasury: Treasury,
 ) -> None:
+    """It was signed in its first slot, so the signer asks how that one ended."""
     before = await treasury.token_balance(HALDEN_ADDRESS)
-    await stopped_at(treasury, "slot.committed")
+    await stopped_at(treasury, "sign.committed")
     await treasury.execute("UPDATE wallets SET state = 'stopped'")
     pump = treasury.pump(pace=IMPATIENT)
     await until(treasury, pump, "void")
@@ -110,6 +120,10 @@ async def test_after_a_void_the_same_payment_is_decided_afresh_and_paid_once(
         ("void",),
         ("settled",),
     ]
+    assert await treasury.rows(
+        "SELECT a.kind FROM transfer_items i JOIN attempts a USING (transaction_hash)"
+        " WHERE i.state = 'void'"
+    ) == [("cancel",)]
 
 
 async def test_a_payment_that_wins_against_its_cancel_is_settled(treasury: Treasury) -> None:
@@ -153,6 +167,13 @@ async def test_an_underpriced_payment_is_bumped_and_paid_once(treasury: Treasury
     await treasury.execute(
         "UPDATE transfers SET max_fee_per_gas_wei = 1, max_priority_fee_per_gas_wei = 1"
     )
+    eager = replace(IMPATIENT, bump=timedelta(0))
+    await until(treasury, treasury.pump(pace=eager), "broadcast")
+    changed = replace(treasury.context(pace=eager), tokens=ChangedToken())
+    pump = Pump(changed, treasury.signer)
+    while await treasury.rows("SELECT tries < 3 FROM transfers") == [(True,)]:
+        await pump.pass_once()
+    assert await treasury.rows("SELECT count(*) FROM attempts") == [(1,)]
     await pump_until(
         treasury,
         treasury.pump(pace=replace(IMPATIENT, bump=timedelta(0))),

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from typing import cast
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -15,6 +17,8 @@ from saga.steps.resolve import resolve_confirmed
 from tests.support.embedded import JsonRpc, signed
 from tests.support.payees import HALDEN_ADDRESS
 from tests.support.treasury import Treasury
+from treasurer.chain.errors import ChainTimeout
+from treasurer.chain.port import Chain, Receipt
 from treasurer.embedded.devchain.accounts import development_account
 from treasurer.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from treasurer.kernel.ids import TransferId
@@ -114,6 +118,9 @@ async def test_a_slot_that_a_stranger_used_is_quarantined_and_may_be_voided(
             rpc("evm_mine")
     await pump_to(treasury, "quarantined")
     transfer_id, transfers = await only_transfer(treasury), service(treasury)
+    assert await treasury.rows("SELECT kind, subject_id FROM incidents") == [
+        ("transfer.quarantined", transfer_id)
+    ]
     people = treasury.organization
     await transfers.propose(people.cfo, transfer_id, ResolutionOutcome.VOID, "a foreign payment")
     await transfers.confirm(people.approver, transfer_id)
@@ -143,3 +150,68 @@ async def test_nobody_resolves_alone_and_no_program_does(treasury: Treasury) -> 
     await treasury.execute("UPDATE transfers SET state = 'broadcast'")
     with pytest.raises(Conflict, match="TRANSFER_NOT_QUARANTINED"):
         await transfers.propose(people.cfo, transfer_id, settled, "I saw it")
+
+
+class Died(Exception):
+    """The worker went away here."""
+
+
+async def test_what_the_saga_began_to_act_on_is_rejected_no_more(treasury: Treasury) -> None:
+    transfer_id, transfers = await quarantined(treasury), service(treasury)
+    people = treasury.organization
+    with JsonRpc(treasury.chain_url) as rpc:
+        for _ in range(3):
+            rpc("evm_mine")
+    await transfers.propose(people.cfo, transfer_id, ResolutionOutcome.SETTLED, "seen in a block")
+    await transfers.confirm(people.approver, transfer_id)
+
+    def die(name: str) -> None:
+        if name == "resolve.claimed":
+            raise Died
+
+    with pytest.raises(Died):
+        await resolve_confirmed(treasury.context(pace=IMPATIENT, failpoint=die))
+    with pytest.raises(Conflict, match="RESOLUTION_ACTED_ON"):
+        await transfers.reject(people.approver, transfer_id)
+    await treasury.execute("UPDATE transfers SET lease_until = NULL")
+    assert await resolved(treasury) == "settled: a final block holds its payment"
+    assert await treasury.rows("SELECT state FROM transfers") == [("settled",)]
+
+
+async def test_a_death_after_the_deed_still_ends_the_row(treasury: Treasury) -> None:
+    transfer_id, transfers = await quarantined(treasury), service(treasury)
+    people = treasury.organization
+    await transfers.propose(people.cfo, transfer_id, ResolutionOutcome.BROADCAST, "look again")
+    await transfers.confirm(people.approver, transfer_id)
+
+    def die(name: str) -> None:
+        if name == "resolve.acted":
+            raise Died
+
+    with pytest.raises(Died):
+        await resolve_confirmed(treasury.context(pace=IMPATIENT, failpoint=die))
+    assert await resolve_confirmed(treasury.context(pace=IMPATIENT)) == 0
+    assert await treasury.rows("SELECT result FROM transfer_resolutions") == [
+        ("done, see the transfer",)
+    ]
+    with pytest.raises(NotFound, match="TRANSFER_UNKNOWN"):
+        await transfers.reject(people.approver, transfer_id)
+
+
+async def test_while_the_chain_is_silent_people_may_still_reject(treasury: Treasury) -> None:
+    transfer_id, transfers = await quarantined(treasury), service(treasury)
+    people = treasury.organization
+    await transfers.propose(people.cfo, transfer_id, ResolutionOutcome.SETTLED, "seen in a block")
+    await transfers.confirm(people.approver, transfer_id)
+    silent = treasury.context(pace=IMPATIENT)
+    silent = replace(silent, chain=cast("Chain", Silent()))
+    assert await resolve_confirmed(silent) == 0
+    await transfers.reject(people.approver, transfer_id)
+    assert await treasury.rows("SELECT result FROM transfer_resolutions") == [("rejected",)]
+
+
+class Silent:
+    """A chain whose providers are all away."""
+
+    async def receipts_of(self, hashes: Sequence[bytes]) -> list[Receipt | None]:
+        raise ChainTimeout("eth_getTransactionReceipt")

@@ -42,7 +42,7 @@ async def client(tmp_path: Path) -> AsyncIterator[SignerClient]:
 
 async def test_all_kinds_pass_the_wire_and_are_told_again(client: SignerClient) -> None:
     asked = [
-        sign_request(0, order()),
+        sign_request(0, order(payment=500)),
         batch_request(1, FULL[:3]),
         allowance_request(2, not_after=FAR),
         top_up_request(3, not_after=FAR),
@@ -66,8 +66,15 @@ async def test_all_kinds_pass_the_wire_and_are_told_again(client: SignerClient) 
 
 async def test_more_than_a_frame_holds_is_sent_in_several(client: SignerClient) -> None:
     """Sixteen full batches are nearly three megabytes; the same again is more than a frame."""
+    batches = [
+        [
+            order(payment=1_000 * nonce + n, amount_minor=1, not_after=FAR)
+            for n in range(MOST_ORDERS)
+        ]
+        for nonce in range(16)
+    ]
     asked = [
-        batch_request(nonce, FULL, fees=replace(FEES, gas_limit=3_000_000))
+        batch_request(nonce, batches[nonce], fees=replace(FEES, gas_limit=3_000_000))
         for nonce in (*range(16), *range(16))
     ]
     answers = await client.sign(asked)

@@ -176,11 +176,12 @@ async def test_the_process_signs_with_both_kinds_of_key(
     adopt_wallet(home.path, chain_id=CHAIN_ID, wallet=TREASURY, next_nonce=0)
     settings(monkeypatch, kms.url, f"{TREASURY}={KEY_ID}")
     wanted = order(wallets=(TREASURY, SECOND_WALLET))
+    another = order(payment=2, wallets=(TREASURY, SECOND_WALLET))
     with signer_process(home) as process:
         await process.start()
         client = process.client()
         answers = await client.sign(
-            [sign_request(0, wanted), replace(sign_request(0, wanted), sender=SECOND_WALLET)]
+            [sign_request(0, wanted), replace(sign_request(0, another), sender=SECOND_WALLET)]
         )
         bump = sign_request(0, wanted, attempt=2, fees=bumped(sign_request(0, wanted).fees))
         answers += await client.sign([bump])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -116,7 +117,10 @@ def test_an_allowance_takes_nothing_from_the_window_of_payments(tmp_path: Path) 
 def test_top_ups_have_a_window_of_their_own(tmp_path: Path) -> None:
     clock = ManualClock()
     with open_desk(make_home(tmp_path / "signer", POOL), clock) as desk:
-        most = [top_up_request(nonce, amount_wei=10**17) for nonce in range(2)]
+        most = [
+            top_up_request(nonce, top_up_id=UUID(int=nonce), amount_wei=10**17)
+            for nonce in range(2)
+        ]
         assert all(isinstance(answer, Signed) for answer in desk.answer(*most))
         assert code(desk.answer(top_up_request(2, amount_wei=1))[0]) == "WINDOW_OVER_CAP"
         assert isinstance(desk.answer(sign_request(2, PAYMENT))[0], Signed)

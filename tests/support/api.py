@@ -25,6 +25,7 @@ from tests.support.invoices import invoice_service, read
 from tests.support.organization import TestOrganization
 from tests.support.payees import create_world, payee_service
 from tests.support.treasury import ETH, NORWICK, USDC
+from treasurer.allowances.service import AllowanceService
 from treasurer.approvals.delegations import Delegations
 from treasurer.approvals.service import ApprovalService
 from treasurer.approvals.settings import ApprovalSettingsService
@@ -32,6 +33,7 @@ from treasurer.audit.service import AuditService
 from treasurer.cash.service import CashService
 from treasurer.db.engine import Database
 from treasurer.identity.counters import WindowCounters
+from treasurer.incidents.service import IncidentService
 from treasurer.invoices.model import Invoice, InvoiceState
 from treasurer.kernel.ids import InvoiceId, WalletId
 from treasurer.ledger import store as ledger
@@ -194,6 +196,13 @@ def services_for(
             new_id=uuid7,
         ),
         transfers=TransferService(database=database, clock=clock, new_id=uuid7),
+        allowances=AllowanceService(
+            database=database,
+            rail=replace(RAIL, disperse="0x" + "d1" * 20),
+            clock=clock,
+            new_id=uuid7,
+        ),
+        incidents=IncidentService(database=database, clock=clock, new_id=uuid7),
         approvals=approvals,
         approval_settings=ApprovalSettingsService(database=database, clock=clock, new_id=uuid7),
         delegations=Delegations(database=database, clock=clock, new_id=uuid7),

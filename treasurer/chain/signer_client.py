@@ -15,6 +15,7 @@ from treasurer.kernel.audit_head import AuditHead, SignedHead
 from treasurer.kernel.errors import InvalidInput, NotPermitted, Transient
 from treasurer.kernel.ids import OrganizationId
 from treasurer.kernel.signing import (
+    EndedSlot,
     SignAllowance,
     SignCancel,
     SignPayment,
@@ -26,7 +27,8 @@ from treasurer.kernel.transaction import FeeTerms
 _MAX_FRAME_BYTES = 4 * 1024 * 1024
 _MAX_REQUESTS = 256
 _OTHER_FIELDS_BYTES = 4_096
-"""More than all but the orders of a batch takes in a frame."""
+"""More than all but the lists of a batch takes in a frame."""
+_ENDED_BYTES = 192
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,7 @@ def _frames(entries: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     size = 0
     for entry in entries:
         length = sum(len(order) for order in entry.get("orders", ())) + _OTHER_FIELDS_BYTES
+        length += _ENDED_BYTES * len(entry.get("ended", ()))
         if not frames or len(frames[-1]) == _MAX_REQUESTS or size + length > _MAX_FRAME_BYTES:
             frames.append([])
             size = 0
@@ -239,6 +242,7 @@ def _fields(request: SignRequest) -> dict[str, Any]:
                 "orders": [order.hex() for order in request.orders],
                 "disperse": request.disperse,
                 "sender": request.sender,
+                **({"ended": [_ended(each) for each in request.ended]} if request.ended else {}),
                 **slot,
             }
         case SignCancel():
@@ -252,6 +256,14 @@ def _fields(request: SignRequest) -> dict[str, Any]:
             return {"kind": "allowance", "order": request.order.hex(), **slot}
         case SignTopUp():
             return {"kind": "top_up", "order": request.order.hex(), **slot}
+
+
+def _ended(slot: EndedSlot) -> dict[str, Any]:
+    return {
+        "wallet": slot.wallet,
+        "nonce": slot.nonce,
+        "transaction_hash": slot.transaction_hash and slot.transaction_hash.hex(),
+    }
 
 
 def _answer(entry: dict[str, str]) -> SignedAttempt | SignerRefusal:

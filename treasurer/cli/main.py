@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
     "transfers": ("treasurer.cli.transfers", "Show transfers; resolve what is quarantined."),
     "trace": ("treasurer.cli.trace", "Walk from a transaction back to the document's bytes."),
+    "incidents": ("treasurer.cli.incidents", "List and answer what people have to look at."),
     "allowances": ("treasurer.cli.allowances", "Let batches move an exact amount: two people."),
     "audit": ("treasurer.cli.audit", "Verify the audit chain."),
 }

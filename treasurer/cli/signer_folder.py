@@ -5,7 +5,7 @@ Must never replace one that stands: its journal says what was signed.
 
 from signer.home import create_home
 from signer.keys import secret_address
-from signer.limits import Destination, Limits, TokenLimit
+from signer.limits import Destination, Limits, Spender, TokenLimit
 from signer.limits_file import parse_limits
 from signer.settings import Home
 from treasurer.bootstrap import WEI_PER_GWEI
@@ -43,8 +43,19 @@ def wallet_to_use(settings: Settings, answers: Answers) -> str:
 def make_signer_folder(settings: Settings, answers: Answers, wallet: str, nonce: int) -> None:
     """Encrypt the key and write the limits; no slot below `nonce` is ours to sign."""
     assert answers.key is not None
+    create_home(
+        settings.home.signer,
+        private_keys=[answers.key.secret],
+        limits=signer_limits(settings, answers, wallet),
+        passphrase=answers.key.passphrase,
+        next_nonces={(answers.network.chain_id, wallet): nonce},
+    )
+
+
+def signer_limits(settings: Settings, answers: Answers, wallet: str) -> Limits:
+    """What the signer will permit: the answered caps, and the network's disperse contract if it has one."""
     network = answers.network
-    limits = Limits(
+    return Limits(
         chain_ids=(network.chain_id,),
         wallets=(wallet,),
         max_fee_per_gas_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
@@ -58,17 +69,19 @@ def make_signer_folder(settings: Settings, answers: Answers, wallet: str, nonce:
                 decimals=token.decimals,
                 per_transaction_minor=answers.caps[token.symbol].per_transaction_minor,
                 rolling_24h_minor=answers.caps[token.symbol].rolling_24h_minor,
+                # A batch spends what payments may: an allowance is never good for more than a day's.
+                allowance_minor=(
+                    answers.caps[token.symbol].rolling_24h_minor if network.disperse else 0
+                ),
             )
             for token in network.tokens
         ),
+        spenders=(
+            (Spender(network.chain_id, network.disperse.address, "Disperse"),)
+            if network.disperse
+            else ()
+        ),
         destinations=_destinations(answers) if answers.enroll_payees else (),
-    )
-    create_home(
-        settings.home.signer,
-        private_keys=[answers.key.secret],
-        limits=limits,
-        passphrase=answers.key.passphrase,
-        next_nonces={(network.chain_id, wallet): nonce},
     )
 
 

@@ -52,6 +52,8 @@ def _services(core: Core) -> Services:
         purchases=core.purchases,
         payments=core.payments,
         transfers=core.transfers,
+        allowances=core.allowances,
+        incidents=core.incidents,
         approvals=core.approvals,
         approval_settings=core.approval_settings,
         delegations=core.delegations,

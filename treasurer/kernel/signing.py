@@ -10,11 +10,22 @@ from treasurer.kernel.transaction import FeeTerms
 
 
 @dataclass(frozen=True, slots=True)
+class EndedSlot:
+    """How an earlier slot of an order ended: the own transaction of it that a final block holds, a cancel
+    or one that reverted; None if a stranger's used it up.
+    """
+
+    wallet: str
+    nonce: int
+    transaction_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class SignPayment:
     """Pay `orders` (canonical bytes) from `sender` in slot `nonce`, as attempt 1, 2, …
 
     One order is a transfer of its token, and `disperse` is None. Several are one batch through the
-    contract at `disperse`.
+    contract at `disperse`. `ended` names every earlier slot in which one of these orders was signed.
     """
 
     orders: tuple[bytes, ...]
@@ -23,6 +34,7 @@ class SignPayment:
     attempt: int
     fees: FeeTerms
     disperse: str | None = None
+    ended: tuple[EndedSlot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,10 @@ class ResolutionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """One proposal and what came of it. `result` says why the chain did not bear it out."""
+    """One proposal and what came of it. `result` says why the chain did not bear it out.
+
+    From `claimed_at` on the saga acts on it, and it can be rejected no more.
+    """
 
     id: ResolutionId
     transfer_id: TransferId
@@ -34,6 +37,7 @@ class Resolution:
     proposed_at: datetime
     confirmed_by: UserId | None
     confirmed_at: datetime | None
+    claimed_at: datetime | None
     ended_at: datetime | None
     result: str
 

@@ -56,6 +56,7 @@ class TransferService:
             proposed_at=self._clock(),
             confirmed_by=None,
             confirmed_at=None,
+            claimed_at=None,
             ended_at=None,
             result="",
         )
@@ -94,12 +95,20 @@ class TransferService:
             return found
 
     async def reject(self, principal: Principal, transfer_id: TransferId) -> None:
-        """Take an open proposal back, or refuse it; the transfer stays where it is."""
+        """Take an open proposal back, or refuse it; the transfer stays where it is.
+
+        Raises NotFound, and Conflict once the saga acts on it: then what came of it stands in the row.
+        """
         organization_id = _deciding(principal)
         async with self._database.unit(organization_id) as connection:
             found = await store.open_resolution(connection, organization_id, transfer_id)
             if found is None:
                 raise _unknown()
+            if found.claimed_at is not None:
+                raise Conflict(
+                    "RESOLUTION_ACTED_ON",
+                    "two people agreed and the chain is being asked: see what comes of it",
+                )
             await store.end(
                 connection, organization_id, found.id, result="rejected", now=self._clock()
             )

@@ -15,7 +15,7 @@ from treasurer.transfers.model import (
 )
 
 _COLUMNS = """r.id AS resolution_id, r.transfer_id, r.outcome, r.reason, r.proposed_by, r.proposed_at,
-    r.confirmed_by, r.confirmed_at, r.ended_at, r.result"""
+    r.confirmed_by, r.confirmed_at, r.claimed_at, r.ended_at, r.result"""
 _QUARANTINED = text(f"""
     SELECT t.id, t.sender, t.nonce, t.reason AS why, t.created_at, array(
         SELECT i.payment_id FROM transfer_items i
@@ -47,6 +47,14 @@ _ONE = text(f"""
 _CONFIRM = text("""
     UPDATE transfer_resolutions SET confirmed_by = :user_id, confirmed_at = :now
     WHERE organization_id = :organization_id AND id = :id AND confirmed_at IS NULL
+""")
+_CLAIM = text("""
+    UPDATE transfer_resolutions SET claimed_at = :now
+    WHERE organization_id = :organization_id AND id = :id AND claimed_at IS NULL
+""")
+_LEAVE = text("""
+    UPDATE transfer_resolutions SET claimed_at = NULL
+    WHERE organization_id = :organization_id AND id = :id AND ended_at IS NULL
 """)
 _END = text("""
     UPDATE transfer_resolutions SET ended_at = :now, result = :result
@@ -148,6 +156,25 @@ async def confirm(
     )
 
 
+async def claim(
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    resolution_id: ResolutionId,
+    now: datetime,
+) -> None:
+    """Say that the saga acts on a resolution, which the caller holds: it is rejected no more."""
+    await connection.execute(
+        _CLAIM, {"organization_id": organization_id, "id": resolution_id, "now": now}
+    )
+
+
+async def leave(
+    connection: AsyncConnection, organization_id: OrganizationId, resolution_id: ResolutionId
+) -> None:
+    """Give up a claim of a resolution, which the caller holds: nothing was done, it may be rejected."""
+    await connection.execute(_LEAVE, {"organization_id": organization_id, "id": resolution_id})
+
+
 async def end(
     connection: AsyncConnection,
     organization_id: OrganizationId,
@@ -179,6 +206,7 @@ def _resolution(row: RowMapping) -> Resolution:
         proposed_at=row["proposed_at"],
         confirmed_by=UserId(row["confirmed_by"]) if row["confirmed_by"] else None,
         confirmed_at=row["confirmed_at"],
+        claimed_at=row["claimed_at"],
         ended_at=row["ended_at"],
         result=row["result"],
     )

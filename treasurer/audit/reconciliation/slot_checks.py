@@ -11,14 +11,18 @@ from treasurer.audit.reconciliation.scene import Scene
 from treasurer.audit.reconciliation.slots import Attempt, Item, Slot, slots
 from treasurer.chain.signed_transaction import read_signed
 from treasurer.chain.tokens import TokenTransfer
+from treasurer.kernel.allowance_order import parse_allowance_order
 from treasurer.kernel.batch import Batch
 from treasurer.kernel.digest import digest
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.order import parse_order
+from treasurer.kernel.top_up_order import TOP_UP_ORDER_KIND, parse_top_up_order
 from treasurer.kernel.transaction import (
     UnsignedTransaction,
+    allowance_transaction,
     batch_transaction,
     payment_transaction,
+    top_up_transaction,
 )
 
 OUTFLOW = Check(
@@ -201,6 +205,8 @@ def _fault(slot: Slot, attempt: Attempt) -> str | None:
 def _meant(slot: Slot, call: UnsignedTransaction) -> bytes | None:
     """The digest of the call that the slot's orders dictate; None if they dictate none."""
     try:
+        if slot.own_order is not None:
+            return _own_call(slot.own_order, call).call_digest
         orders = [parse_order(item.order_bytes) for item in slot.items]
         if slot.disperse is None:
             (order,) = orders
@@ -216,6 +222,14 @@ def _meant(slot: Slot, call: UnsignedTransaction) -> bytes | None:
     except (InvalidInput, ValueError):
         return None
     return meant.call_digest
+
+
+def _own_call(order: bytes, call: UnsignedTransaction) -> UnsignedTransaction:
+    if order[0] == TOP_UP_ORDER_KIND:
+        top_up = parse_top_up_order(order)
+        return top_up_transaction(top_up, nonce=call.nonce, fees=call.fees)
+    allowance = parse_allowance_order(order)
+    return allowance_transaction(allowance, nonce=call.nonce, fees=call.fees)
 
 
 def _about(

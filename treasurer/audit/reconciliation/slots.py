@@ -18,6 +18,7 @@ from treasurer.chain.tokens import TokenTransfer, decode_transfers
 _SLOTS = text("""
     SELECT t.id, t.wallet_id, t.chain_id, t.sender, t.token, t.disperse, t.state, t.nonce,
         t.call_digest, t.block_number, t.block_hash,
+        coalesce(l.order_bytes, u.order_bytes) AS own_order,
         (SELECT jsonb_agg(jsonb_build_object('payment_id', i.payment_id, 'recipient', i.recipient,
             'amount', CAST(i.amount_minor AS text), 'digest', encode(i.order_digest, 'hex'),
             'hash', encode(i.transaction_hash, 'hex'), 'log_index', i.log_index,
@@ -32,6 +33,8 @@ _SLOTS = text("""
          FROM attempts a WHERE a.organization_id = t.organization_id AND a.transfer_id = t.id)
             AS attempts
     FROM transfers t
+    LEFT JOIN allowances l ON l.organization_id = t.organization_id AND l.id = t.allowance_id
+    LEFT JOIN top_ups u ON u.organization_id = t.organization_id AND u.id = t.top_up_id
     WHERE t.organization_id = :organization_id AND t.id > :after ORDER BY t.id LIMIT :most
 """)
 
@@ -76,6 +79,8 @@ class Slot:
     block: tuple[int, bytes] | None
     items: tuple[Item, ...]
     attempts: tuple[Attempt, ...]
+    own_order: bytes | None
+    """Of an allowance or a top-up, which have no items."""
     final_number: int
     """The youngest final block when the chain was asked, after the rows were read."""
 
@@ -120,6 +125,7 @@ def _slot(row: Row[Any], receipts: dict[bytes, Receipt | None], final_number: in
         block=(row.block_number, bytes(row.block_hash)) if row.block_hash else None,
         items=tuple(_item(one) for one in row.items or ()),
         attempts=tuple(_attempt(one, receipts) for one in row.attempts or ()),
+        own_order=bytes(row.own_order) if row.own_order else None,
         final_number=final_number,
     )
 
@@ -131,7 +137,9 @@ def _item(one: dict[str, Any]) -> Item:
         amount_minor=int(one["amount"]),
         order_digest=bytes.fromhex(one["digest"]),
         order_bytes=bytes.fromhex(one["order"]),
-        log=(bytes.fromhex(one["hash"]), one["log_index"]) if one["hash"] else None,
+        log=(bytes.fromhex(one["hash"]), one["log_index"])
+        if one["log_index"] is not None
+        else None,
     )
 
 

@@ -28,7 +28,7 @@ STATES = (
     ),
     Query(
         "I1.shape",
-        "A transfer has items; from slotted on it has a nonce below its wallet's counter.",
+        "A transfer has items or an own order; from slotted on a nonce below its wallet's counter.",
         "TRANSFER_WITHOUT_SLOT_OR_ITEMS",
         """
         SELECT t.id AS transfer_id, t.state, t.nonce, w.next_nonce
@@ -37,8 +37,9 @@ STATES = (
         WHERE t.organization_id = :organization_id AND (
             (t.state NOT IN ('reserved', 'void') AND (t.nonce IS NULL OR t.call_digest IS NULL))
             OR t.nonce >= w.next_nonce OR t.sender <> w.address OR t.chain_id <> w.chain_id
-            OR NOT EXISTS (SELECT FROM transfer_items i
-                WHERE i.organization_id = t.organization_id AND i.transfer_id = t.id))
+            OR (t.allowance_id IS NULL AND t.top_up_id IS NULL
+                AND NOT EXISTS (SELECT FROM transfer_items i
+                    WHERE i.organization_id = t.organization_id AND i.transfer_id = t.id)))
         """,
     ),
     Query(

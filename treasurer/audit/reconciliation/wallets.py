@@ -5,7 +5,7 @@ named item by item, and the rest is a violation.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,13 +31,28 @@ _WALLETS = text("""
          WHERE a.organization_id = w.organization_id
            AND a.code = 'wallet:' || w.id || ':' || a.asset) AS posted,
         (SELECT jsonb_agg(jsonb_build_object('id', t.id, 'token', t.token, 'state', t.state,
+            'value', (SELECT CAST(u.amount_wei AS text) FROM top_ups u
+                      WHERE u.organization_id = t.organization_id AND u.id = t.top_up_id),
             'hashes', (SELECT jsonb_agg(encode(x.transaction_hash, 'hex')) FROM attempts x
-                       WHERE x.organization_id = t.organization_id AND x.transfer_id = t.id)))
+                       WHERE x.organization_id = t.organization_id AND x.transfer_id = t.id),
+            'cancels', (SELECT jsonb_agg(encode(x.transaction_hash, 'hex')) FROM attempts x
+                        WHERE x.organization_id = t.organization_id AND x.transfer_id = t.id
+                          AND x.kind = 'cancel')))
          FROM transfers t
          WHERE t.organization_id = w.organization_id AND t.wallet_id = w.id
            AND t.nonce IS NOT NULL
            AND (t.state NOT IN ('settled', 'void') OR t.block_number > :block
                 OR t.block_number IS NULL)) AS transfers,
+        (SELECT jsonb_agg(jsonb_build_object('id', t.id, 'state', t.state,
+            'amount', CAST(u.amount_wei AS text),
+            'hashes', (SELECT jsonb_agg(encode(x.transaction_hash, 'hex')) FROM attempts x
+                       WHERE x.organization_id = t.organization_id AND x.transfer_id = t.id
+                         AND x.kind = 'top_up')))
+         FROM top_ups u JOIN transfers t
+           ON t.organization_id = u.organization_id AND t.top_up_id = u.id
+         WHERE u.organization_id = w.organization_id AND u.recipient_wallet_id = w.id
+           AND t.nonce IS NOT NULL
+           AND (t.state NOT IN ('settled', 'void') OR t.block_number > :block)) AS top_ups,
         (SELECT jsonb_agg(jsonb_build_object('id', d.id, 'token', d.token,
             'amount', CAST(d.amount_minor AS text)))
          FROM deposits d
@@ -83,7 +98,7 @@ async def _wallet(scene: Scene, row: Row[Any]) -> AsyncIterator[Found]:
         if expected != amount:
             yield Violation(
                 LEDGER.id,
-                "LEDGER_IS_NOT_CHAIN",
+                _name(scene, asset, own, amount - expected),
                 {"wallet_id": str(row.id), "asset": asset},
                 {
                     "posted": posted.get(asset, 0),
@@ -93,6 +108,13 @@ async def _wallet(scene: Scene, row: Row[Any]) -> AsyncIterator[Found]:
                     "block": scene.block.number,
                 },
             )
+
+
+def _name(scene: Scene, asset: str, in_flight: Sequence[InFlight], difference: int) -> str:
+    """Coins leave no log, so what somebody sends is seen as a difference only, and nothing books it."""
+    if asset == scene.network.native.symbol and difference > 0 and not in_flight:
+        return "NATIVE_DEPOSIT_NOT_BOOKED"
+    return "LEDGER_IS_NOT_CHAIN"
 
 
 async def _balances(scene: Scene, address: str) -> dict[str, int]:
@@ -113,6 +135,9 @@ async def _in_flight(scene: Scene, row: Row[Any]) -> AsyncIterator[InFlight]:
             amount_minor=-int(deposit["amount"]),
             why=LATER,
         )
+    for top_up in row.top_ups or ():
+        async for arrived in _arrival(scene, str(row.id), top_up):
+            yield arrived
     for transfer in row.transfers or ():
         hashes = [bytes.fromhex(hash_) for hash_ in transfer["hashes"] or ()]
         receipts = await scene.chain.receipts_of(hashes) if hashes else []
@@ -121,7 +146,12 @@ async def _in_flight(scene: Scene, row: Row[Any]) -> AsyncIterator[InFlight]:
             if receipt is None or (receipt.block_number <= scene.block.number) is booked:
                 continue
             sign = 1 if booked else -1
-            for asset, amount in _cost(scene, row.address, receipt).items():
+            value = (
+                0
+                if receipt.transaction_hash.hex() in (transfer["cancels"] or ())
+                else (int(transfer["value"] or 0))
+            )
+            for asset, amount in _cost(scene, row.address, receipt, value).items():
                 yield InFlight(
                     wallet_id=str(row.id),
                     transfer_id=str(transfer["id"]),
@@ -131,9 +161,30 @@ async def _in_flight(scene: Scene, row: Row[Any]) -> AsyncIterator[InFlight]:
                 )
 
 
-def _cost(scene: Scene, address: str, receipt: Receipt) -> dict[str, int]:
-    """What the transaction took from the wallet: its fee, and the pinned tokens that left."""
+async def _arrival(
+    scene: Scene, wallet_id: str, top_up: Mapping[str, Any]
+) -> AsyncIterator[InFlight]:
+    """Gas money that another own wallet sent here: mined, or booked in a later block."""
+    hashes = [bytes.fromhex(hash_) for hash_ in top_up["hashes"] or ()]
+    booked = top_up["state"] in ("settled", "void")
+    for receipt in await scene.chain.receipts_of(hashes) if hashes else []:
+        if receipt is None or not receipt.succeeded:
+            continue
+        if (receipt.block_number <= scene.block.number) is not booked:
+            yield InFlight(
+                wallet_id=wallet_id,
+                transfer_id=top_up["id"],
+                asset=scene.network.native.symbol,
+                amount_minor=(-1 if booked else 1) * int(top_up["amount"]),
+                why=LATER if booked else NOT_YET,
+            )
+
+
+def _cost(scene: Scene, address: str, receipt: Receipt, value_wei: int) -> dict[str, int]:
+    """What the transaction took from the wallet: its fee, the gas money and the pinned tokens that left."""
     cost: dict[str, int] = defaultdict(int)
+    if receipt.succeeded:
+        cost[scene.network.native.symbol] += value_wei
     cost[scene.network.native.symbol] += receipt.gas_used * receipt.effective_gas_price_wei
     for token, asset in scene.network.tokens.items():
         for moved in decode_transfers(receipt, token):

@@ -1,0 +1,117 @@
+"""Gas money moves between own wallets by the policy set's word alone, and the books follow it."""
+
+from typing import cast
+
+from saga.context import SagaContext
+from saga.engine import Pump
+from saga.steps.reserve import reserve
+from saga.steps.top_up import top_up
+from tests.faults.chain import NodeChain
+from tests.faults.signers import address_of, key_of
+from tests.faults.world import GAS_WEI, POLICY, World, build_world
+from treasurer.chain.signer_client import SignerClient
+from treasurer.db.engine import Database
+
+ETHER = 10**18
+LOW_WEI, BELOW, AMOUNT, DAY = 1 * ETHER, 5, 20, 45
+
+
+async def pool(database: Database, name: str, *, low: int, section: bool = True) -> World:
+    """`low` wallets below the mark, and one behind them that gives if the policy set says so."""
+    giver = address_of(key_of(f"{name} {low}"))
+    gas = (
+        f"gas: {{wallet: '{giver}', below_gwei: {BELOW}000000000, top_up_gwei: {AMOUNT}000000000,"
+        f" rolling_24h_gwei: {DAY}000000000}}\n"
+    )
+    return await build_world(
+        database,
+        name,
+        wallets=low + 1,
+        policy=POLICY + (gas if section else ""),
+        gas_wei=(LOW_WEI,) * low,
+    )
+
+
+def context_of(world: World) -> SagaContext:
+    return world.context(NodeChain(world.node))
+
+
+async def pumped(world: World, passes: int) -> None:
+    pump = Pump(context_of(world), cast("SignerClient", world.signer))
+    for _ in range(passes):
+        await pump.pass_once()
+        world.node.mine()
+        world.clock.advance(seconds=3)
+
+
+async def violations(world: World) -> list[str]:
+    await world.audit.seal(world.organization.id)
+    report = await world.reconciliation().examine(world.organization.id)
+    return [one.code for result in report.results for one in result.violations]
+
+
+async def test_a_low_wallet_is_filled_up_and_booked(laboratory: Database) -> None:
+    world = await pool(laboratory, "filled up", low=1)
+    low, giver = world.wallets
+    assert await top_up(context_of(world), world.organization.id) == 1
+    # One at a time for a wallet.
+    assert await top_up(context_of(world), world.organization.id) == 0
+    seen = []
+    for _ in range(6):
+        await pumped(world, 1)
+        seen += await violations(world)
+    assert seen == []
+    assert await world.rows("SELECT state FROM top_ups") == [("settled",)]
+    assert world.node.state.native[low.address] == LOW_WEI + AMOUNT * ETHER
+    fee = GAS_WEI - AMOUNT * ETHER - world.node.state.native[giver.address]
+    assert 0 < fee < ETHER
+    assert dict(
+        await world.rows(
+            "SELECT code, CAST(posted_minor AS text) FROM ledger_accounts"
+            " WHERE asset = 'ETH' AND code LIKE 'wallet:%'"
+        )
+    ) == {f"wallet:{w.id}:ETH": str(world.node.state.native[w.address]) for w in world.wallets}
+    assert await world.rows("SELECT sum(held_minor) FROM ledger_accounts") == [(0,)]
+    await world.retire()
+
+
+async def test_below_its_mark_a_wallet_waits_and_another_pays(laboratory: Database) -> None:
+    """Its balance would do for one payment; the mark is what keeps it back."""
+    for section, payer in ((False, 0), (True, 1)):
+        world = await pool(laboratory, f"waits {section}", low=1, section=section)
+        ids = await world.approve([250_000_000])
+        await reserve(context_of(world), world.organization.id, ids)
+        assert await world.rows("SELECT sender FROM transfers") == [(world.wallets[payer].address,)]
+        await world.retire()
+
+
+async def test_without_a_section_nothing_moves_and_caps_hold(laboratory: Database) -> None:
+    silent = await pool(laboratory, "silent", low=1, section=False)
+    assert await top_up(context_of(silent), silent.organization.id) == 0
+    capped = await pool(laboratory, "capped", low=3)
+    # 45 a day are two of 20.
+    assert await top_up(context_of(capped), capped.organization.id) == 2
+    assert await top_up(context_of(capped), capped.organization.id) == 0
+    await pumped(capped, 6)
+    assert await top_up(context_of(capped), capped.organization.id) == 0
+    capped.clock.advance(seconds=24 * 3600 + 1)
+    assert await top_up(context_of(capped), capped.organization.id) == 1
+    for world in (silent, capped):
+        await world.retire()
+
+
+async def test_one_that_came_to_nothing_rests(laboratory: Database) -> None:
+    world = await pool(laboratory, "rests", low=1)
+    await top_up(context_of(world), world.organization.id)
+    # The order lapses before it is signed; nothing was slotted.
+    world.clock.advance(seconds=3 * 3600)
+    await pumped(world, 1)
+    assert await world.rows("SELECT state, result FROM top_ups") == [("void", "past its not_after")]
+    await world.rows(
+        "UPDATE top_ups SET proposed_at = proposed_at + interval '3 hours' RETURNING 1"
+    )
+    assert await top_up(context_of(world), world.organization.id) == 0
+    world.clock.advance(seconds=3601)
+    assert await top_up(context_of(world), world.organization.id) == 1
+    assert await violations(world) == []
+    await world.retire()

@@ -1,0 +1,1 @@
+"""Incidents: what no rule may decide and people have to look at."""

@@ -1,0 +1,42 @@
+"""Owns what an incident is. Pure; must never be closed by a program."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from treasurer.kernel.ids import UserId
+
+IncidentId = NewType("IncidentId", UUID)
+
+
+class IncidentKind(StrEnum):
+    """What happened; in each case the money stands still or the books hold, and somebody has to look."""
+
+    TRANSFER_QUARANTINED = "transfer.quarantined"
+    """Chain and books contradict each other about a transfer."""
+    PAID_AFTER_CANCEL = "transfer.paid_after_cancel"
+    """A payment that people had reason to stop won against its cancel."""
+    SIGNER_REFUSED = "signer.refused"
+    """The signer did not sign what was approved."""
+    PROVIDERS_CONTRADICT = "providers.contradict"
+    """Two nodes tell different final chains."""
+    HEAD_REFUSED = "audit.head_refused"
+    """The signer found another history below an audit head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One that is open until a person closes it. `subject_id` is a transfer or the organization."""
+
+    id: IncidentId
+    kind: IncidentKind
+    subject_id: UUID
+    message: str
+    opened_at: datetime
+    acknowledged_by: UserId | None
+    acknowledged_at: datetime | None
+    closed_by: UserId | None
+    closed_at: datetime | None
+    note: str

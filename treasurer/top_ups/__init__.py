@@ -1,0 +1,1 @@
+"""Top-ups: gas money from one own wallet to another, as the policy set permits."""
