@@ -14,6 +14,7 @@ from treasurer.identity.counters import WindowCounters
 from treasurer.identity.service import IdentityService
 from treasurer.identity.step_up import StepUp
 from treasurer.identity.totp import TotpCodes
+from treasurer.invoices.reviewing import InvoiceReviews
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
@@ -72,6 +73,7 @@ class Services:
     new_id: NewId
     identity: IdentityService
     invoices: InvoiceService
+    invoice_reviews: InvoiceReviews
     payees: PayeeService
     payee_changes: PayeeChanges
     purchases: PurchaseService

@@ -27,6 +27,7 @@ from policy.codec import (
     parse_object,
     without_nulls,
 )
+from policy.reviewed import PurchaseFact, ReviewFact, purchase_from, review_from
 from policy.scopes import Window
 from treasurer.kernel.clock import iso
 from treasurer.kernel.digest import Canonical, canonical_json
@@ -100,6 +101,8 @@ class Facts:
     the token's base units too, so that it compares with the amount. `windows` hold the sums that
     the policy set asks for. `evidence` are the codes of what intake found amiss with the invoice,
     `batch` is how many payments the order has, `policy_since` when the policy set became active.
+    `purchase` and `review` are None where there is no order to compare with and where nobody had to
+    look; for both see `policy.floor`.
     """
 
     as_of: datetime
@@ -119,6 +122,8 @@ class Facts:
     sanctions: SanctionsFact | None = None
     batch: int | None = None
     policy_since: datetime | None = None
+    purchase: PurchaseFact | None = None
+    review: ReviewFact | None = None
 
     def window(self, window: Window) -> ScopedSum | None:
         """The sum of `window`, or None where it could not be had."""
@@ -149,6 +154,8 @@ class Facts:
                 "sanctions": _known(SanctionsFact.document, self.sanctions),
                 "batch": self.batch,
                 "policy_since": optional_iso(self.policy_since),
+                "purchase": _known(PurchaseFact.document, self.purchase),
+                "review": _known(ReviewFact.document, self.review),
             }
         )
 
@@ -178,6 +185,8 @@ def facts_from(source: Fields) -> Facts:
         sanctions=_read(sanctions_from, source.section("sanctions")),
         batch=source.integer("batch") if source.present("batch") else None,
         policy_since=source.optional_instant("policy_since"),
+        purchase=_read(purchase_from, source.section("purchase")),
+        review=_read(review_from, source.section("review")),
     )
     source.done()
     return facts
