@@ -1,23 +1,22 @@
 """Owns the invoices' routes. Must never serve a stranger's document as if it were our own page."""
 
 from collections.abc import Callable, Coroutine
-from datetime import date
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel
+from pydantic import Field
 from starlette.responses import Response
 
 from api.auth import Provided, SignedIn, access_of, requires, services_of
+from api.invoice_views import InvoiceView, ReadInvoiceView, invoice_view, read_invoice_view
 from api.upload import REQUEST_BODY, claim_of, upload_of
-from api.views import Amount, Before, Instant, Most, Page, amount_of, page_of
-from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
+from api.views import Before, Body, Most, Page, page_of
+from treasurer.invoices.model import InvoiceState
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.organization import Permission, Principal
-from treasurer.purchases.model import MatchState
 
 router = APIRouter(prefix="/api/v1/invoices", tags=["invoices"])
 Submitter = Annotated[Principal, Depends(requires(Permission.INVOICES_SUBMIT))]
@@ -32,50 +31,14 @@ _ROUTE = "POST /api/v1/invoices"
 _DOCUMENT_POLICY = "default-src 'none'; frame-ancestors 'self'; sandbox"
 
 
-class FindingView(BaseModel):
-    code: str
-    message: str
-    field: str | None
-    severity: str
-    other_invoice_id: UUID | None
+class NewReview(Body):
+    """`accepted` are codes of findings that the reviewer answers for; `stated` are fields by name, as
+    decimal strings, ISO dates and codes, confirmed or corrected.
+    """
 
-
-class PayeeReference(BaseModel):
-    id: UUID
-    code: str | None
-    name: str | None
-
-
-class InvoiceView(BaseModel):
-    """Amounts are null until the document is read."""
-
-    id: UUID
-    kind: InvoiceKind
-    state: InvoiceState
-    channel: str
-    document_sha256: str
-    media_type: str
-    filename: str | None
-    submitted_by: UUID
-    received_at: Instant
-    findings: list[FindingView]
-    payee: PayeeReference | None
-    invoice_number: str | None
-    issue_date: date | None
-    due_date: date | None
-    payable_amount: Amount | None
-    open_amount: Amount | None
-    purchase_state: MatchState | None
-
-
-class ReadInvoiceView(InvoiceView):
-    """With what was read, field by field, and where each stands in the document."""
-
-    reading: dict[str, Any] | None
-
-
-def invoice_view(invoice: Invoice) -> InvoiceView:
-    return InvoiceView(**_fields(invoice))
+    reason: str
+    accepted: tuple[str, ...] = ()
+    stated: dict[str, str] = Field(default_factory=dict)
 
 
 async def submit(
@@ -159,7 +122,26 @@ async def invoice(invoice_id: UUID, caller: Reader, services: Provided) -> ReadI
     """One invoice with its reading."""
     found = await services.invoices.get(caller, InvoiceId(invoice_id))
     reading = await services.invoices.reading(caller, InvoiceId(invoice_id))
-    return ReadInvoiceView(**_fields(found), reading=dict(reading) if reading else None)
+    reviews = await services.invoice_reviews.of_invoice(caller, InvoiceId(invoice_id))
+    return read_invoice_view(found, dict(reading) if reading else None, reviews)
+
+
+@router.post("/{invoice_id}/reviews", responses={409: {"description": "Something still holds it"}})
+async def review(
+    invoice_id: UUID, answer: NewReview, caller: Submitter, services: Provided
+) -> InvoiceView:
+    """Answer all that holds an invoice in review, as a person; it is then read and proposed again.
+
+    The reviewer is the maker of its payment. A difference from an order takes two other people.
+    """
+    found = await services.invoice_reviews.review(
+        caller,
+        InvoiceId(invoice_id),
+        reason=answer.reason,
+        accepted=answer.accepted,
+        stated=answer.stated,
+    )
+    return invoice_view(found)
 
 
 @router.get("/{invoice_id}/document", response_class=Response)
@@ -175,34 +157,3 @@ async def document(invoice_id: UUID, caller: Reader, services: Provided) -> Resp
             "Content-Security-Policy": _DOCUMENT_POLICY,
         },
     )
-
-
-def _fields(invoice: Invoice) -> dict[str, Any]:
-    def amount(minor: int | None) -> Amount | None:
-        return (
-            None
-            if minor is None or invoice.currency is None
-            else amount_of(minor, invoice.currency)
-        )
-
-    return {
-        "id": invoice.id,
-        "kind": invoice.kind,
-        "state": invoice.state,
-        "channel": invoice.channel,
-        "document_sha256": invoice.document_sha256.hex(),
-        "media_type": invoice.media_type,
-        "filename": invoice.filename,
-        "submitted_by": invoice.submitted_by,
-        "received_at": invoice.received_at,
-        "findings": [finding.to_json() for finding in invoice.findings],
-        "payee": None
-        if invoice.payee_id is None
-        else {"id": invoice.payee_id, "code": invoice.payee_code, "name": invoice.payee_name},
-        "invoice_number": invoice.invoice_number,
-        "issue_date": invoice.issue_date,
-        "due_date": invoice.due_date,
-        "payable_amount": amount(invoice.payable_amount_minor),
-        "open_amount": amount(invoice.open_amount_minor),
-        "purchase_state": invoice.purchase_state,
-    }

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.auth import Provided, requires
-from api.invoices import Filename, IdempotencyKey, InvoiceView, invoice_view
+from api.invoice_views import InvoiceView, invoice_view
+from api.invoices import Filename, IdempotencyKey
 from api.payments import PaymentView, payment_view
 from api.services import Services
 from api.upload import REQUEST_BODY, claim_of, upload_of

@@ -16,6 +16,7 @@ from treasurer.identity.service import IdentityService
 from treasurer.identity.step_up import StepUp
 from treasurer.identity.totp import TotpCodes
 from treasurer.incidents.service import IncidentService
+from treasurer.invoices.reviewing import InvoiceReviews
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import NewId
@@ -74,6 +75,7 @@ class Services:
     new_id: NewId
     identity: IdentityService
     invoices: InvoiceService
+    invoice_reviews: InvoiceReviews
     payees: PayeeService
     payee_changes: PayeeChanges
     purchases: PurchaseService

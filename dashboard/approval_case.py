@@ -21,6 +21,7 @@ from treasurer.approvals.model import (
 )
 from treasurer.identity.model import User
 from treasurer.invoices.model import Invoice
+from treasurer.invoices.review import InvoiceReview
 from treasurer.kernel.errors import TreasurerError
 from treasurer.kernel.money import Asset
 from treasurer.kernel.order import ExecutionOrder, parse_order
@@ -53,6 +54,7 @@ class Case:
     payee: Payee
     master_address: PayeeAddress | None
     invoice: Invoice | None
+    reviews: tuple[InvoiceReview, ...]
     seats: tuple[Seat, ...]
     other_ways: tuple[str, ...]
     votes: tuple[Vote, ...]
@@ -90,10 +92,16 @@ async def gather(
     invoice = (
         await services.invoices.get(principal, payment.invoice_id) if payment.invoice_id else None
     )
+    reviews = (
+        await services.invoice_reviews.of_invoice(principal, payment.invoice_id)
+        if payment.invoice_id
+        else []
+    )
     people = await services.reports.people(
         principal,
         [
             request.requester_id,
+            *(each.reviewer_id for each in reviews),
             *(vote.user_id for vote in request.votes),
             *(vote.delegator_id for vote in request.votes if vote.delegator_id),
             *((address.verified_by, address.changed_by) if address else ()),
@@ -113,6 +121,7 @@ async def gather(
         invoice=invoice,
         seats=seats,
         other_ways=tuple(way_in_words(o) for o in request.requirement.branches if o != way),
+        reviews=tuple(reviews),
         votes=request.votes,
         people=people,
         own_vote=request.vote_of(principal.user_id),

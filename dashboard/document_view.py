@@ -1,18 +1,21 @@
 """Owns how a stranger's document is shown: text as text, a PDF as pictures. Must never serve it live."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from dashboard.paper import MOST_PAGES, Papers
+from dashboard.places import Piece, anchors_of, lines_of, spans_of
 from dashboard.wording import plain
 from treasurer.documents.limits import Limits
 from treasurer.documents.unicode import visible
 from treasurer.invoices.model import InvoiceDocument
 
 _MOST_LINES = 2_000
-_MOST_CHARACTERS = 2_000
+_MOST_CHARACTERS = 200_000
+_LINE = re.compile(r"line (\d{1,6})", re.ASCII)
 _FIRST = (
     "seller",
     "invoice_number",
@@ -73,12 +76,15 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """What is shown of a document: sheets or lines; `cut` where there is more of it."""
+    """What is shown of a document: sheets or lines; `cut` where there is more of it. `anchors` name by
+    field the place on this page that shows it.
+    """
 
     view: View
-    sheets: tuple[Sheet, ...]
-    lines: tuple[str, ...]
-    cut: bool
+    sheets: tuple[Sheet, ...] = ()
+    lines: tuple[tuple[Piece, ...], ...] = ()
+    cut: bool = False
+    anchors: Mapping[str, str] = field(default_factory=dict)
 
 
 async def document_view(
@@ -89,19 +95,21 @@ async def document_view(
     from treasurer.documents.media import Document, Kind
 
     found = Document(document.content, Limits())
+    evidence = reading["evidence"] if reading else {}
     if found.kind is Kind.PDF:
         count = await papers.count(document.content, document.sha256)
-        marks = _marks(reading)
+        marks = _marks(evidence)
         sheets = tuple(
             Sheet(number, tuple(marks.get(number, ())))
             for number in range(1, min(count, MOST_PAGES) + 1)
         )
-        return DocumentView(View.PAGES if sheets else View.NOTHING, sheets, (), count > MOST_PAGES)
+        if not sheets:
+            return DocumentView(View.NOTHING)
+        anchors = {mark.field: f"mark-{mark.field}" for sheet in sheets for mark in sheet.marks}
+        return DocumentView(View.PAGES, sheets, cut=count > MOST_PAGES, anchors=anchors)
     if found.kind in (Kind.XML, Kind.JSON, Kind.TEXT):
-        lines = visible(found.text or "").splitlines()
-        shown = tuple(line[:_MOST_CHARACTERS] for line in lines[:_MOST_LINES])
-        return DocumentView(View.TEXT, (), shown, len(lines) > _MOST_LINES)
-    return DocumentView(View.NOTHING, (), (), False)
+        return _text_view(found.text or "", evidence, markup=found.kind is Kind.XML)
+    return DocumentView(View.NOTHING)
 
 
 def fields_of(reading: Mapping[str, Any], view: DocumentView) -> list[Field]:
@@ -135,21 +143,33 @@ def _field(
         where=path.rpartition("/")[2] or path,
         path=path,
         printed=visible(str(evidence["text"])),
-        anchor=_anchor(name, evidence, view),
+        anchor=view.anchors.get(name),
     )
 
 
-def _anchor(name: str, evidence: Mapping[str, Any], view: DocumentView) -> str | None:
-    if view.view is View.PAGES and evidence["box"] is not None:
-        return f"mark-{name}"
-    if view.view is View.TEXT and evidence["source"] == "line":
-        return f"line-{str(evidence['location']).rpartition(' ')[2]}"
-    return None
+def _text_view(
+    text: str, evidence: Mapping[str, Mapping[str, Any]], *, markup: bool
+) -> DocumentView:
+    """The text in lines. A field's place is its line where the reader named one, else what stands there."""
+    shown = visible(text[:_MOST_CHARACTERS])
+    numbered = {
+        name: f"line-{match[1]}"
+        for name, each in evidence.items()
+        if (match := _LINE.fullmatch(str(each["location"])))
+    }
+    spans = spans_of(shown, {name: each for name, each in evidence.items() if name not in numbered})
+    lines = lines_of(shown, spans, markup=markup)
+    return DocumentView(
+        View.TEXT,
+        lines=tuple(lines[:_MOST_LINES]),
+        cut=len(text) > _MOST_CHARACTERS or len(lines) > _MOST_LINES,
+        anchors={**anchors_of(spans), **numbered},
+    )
 
 
-def _marks(reading: Mapping[str, Any] | None) -> dict[int, list[Mark]]:
+def _marks(found: Mapping[str, Mapping[str, Any]]) -> dict[int, list[Mark]]:
     marks: dict[int, list[Mark]] = {}
-    for name, evidence in (reading["evidence"] if reading else {}).items():
+    for name, evidence in found.items():
         if evidence["box"] is not None and evidence["page"] is not None:
             left, top, right, bottom = evidence["box"]
             mark = Mark(name, left, top, max(right - left, 1), max(bottom - top, 1))

@@ -18,7 +18,7 @@ from treasurer.identity.browser import SESSION_COOKIE, is_same_origin
 from treasurer.kernel.errors import InvalidInput, NotPermitted
 
 TOKEN_FIELD = "form_token"  # noqa: S105 - the field's name
-_MOST_FIELDS = 20
+_MOST_FIELDS = 40
 _MOST_FIELD_BYTES = 16 * 1024
 
 
@@ -32,6 +32,10 @@ class PostedForm:
         """A field's text; empty when it was not sent or is a file."""
         value = self.fields.get(name)
         return value if isinstance(value, str) else ""
+
+    def texts(self, name: str) -> list[str]:
+        """All texts sent under one name, such as ticked boxes."""
+        return [value for value in self.fields.getlist(name) if isinstance(value, str)]
 
     def file(self, name: str) -> UploadFile:
         """The chosen file. Raises InvalidInput FILE_MISSING."""

@@ -12,6 +12,7 @@ from treasurer.db.engine import Database
 from treasurer.identity.service import IdentityService
 from treasurer.identity.step_up import StepUp
 from treasurer.identity.totp import TotpCodes
+from treasurer.invoices.reviewing import InvoiceReviews
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.payees.changes import PayeeChanges
@@ -29,6 +30,7 @@ class PageServices:
     clock: Clock
     identity: IdentityService
     invoices: InvoiceService
+    invoice_reviews: InvoiceReviews
     payees: PayeeService
     payee_changes: PayeeChanges
     payments: PaymentService

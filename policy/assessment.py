@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from policy.decision import ApprovalRequirement, Outcome
 from policy.facts import Facts
+from policy.floor import floor
 from policy.policy_set import PolicySet
 from policy.request import PaymentRequest
 from policy.requirement import combined
@@ -45,6 +46,13 @@ def weigh(request: PaymentRequest, facts: Facts, policy_set: PolicySet) -> Asses
         # One rule is broken. Rules are pure, so asking each again tells which one it is.
         verdicts = [_guarded(rule, request, facts) for rule in policy_set.rules]
         spoken = [ruling for ruling, _ in verdicts if ruling.decides]
+    asked = [ruling.requirement for ruling in spoken if ruling.requirement is not None]
+    least = floor(facts, asked)
+    if least is not None:
+        verdicts.append(least)
+        spoken.append(least[0])
+        if least[0].requirement is not None:
+            asked.append(least[0].requirement)
     permitted = False
     outcome = Outcome.ALLOW
     for ruling in spoken:
@@ -57,7 +65,6 @@ def weigh(request: PaymentRequest, facts: Facts, policy_set: PolicySet) -> Asses
     if outcome is Outcome.DENY:
         retriable = all(ruling.retriable for ruling in spoken if ruling.outcome is Outcome.DENY)
         return Assessment(outcome, retriable, None, tuple(verdicts))
-    asked = [ruling.requirement for ruling in spoken if ruling.requirement is not None]
     return Assessment(outcome, False, combined(asked) if asked else None, tuple(verdicts))
 
 

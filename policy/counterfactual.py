@@ -13,6 +13,7 @@ from policy.assessment import Assessment, fully_priced, weigh
 from policy.change import Change
 from policy.decision import Outcome
 from policy.facts import Facts
+from policy.floor import changes as floor_changes
 from policy.policy_set import PolicySet
 from policy.request import PaymentRequest
 from policy.wording import Words, consequence
@@ -76,6 +77,7 @@ def _changes(request: PaymentRequest, facts: Facts, policy_set: PolicySet) -> li
     changes = [
         change for rule in policy_set.rules for change in _advice(rule.changes, request, facts)
     ]
+    changes += floor_changes(facts)
     return sorted(changes, key=lambda change: (change.condition, change.reporting_minor))
 
 

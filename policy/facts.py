@@ -29,6 +29,7 @@ from policy.codec import (
     parse_object,
     without_nulls,
 )
+from policy.reviewed import PurchaseFact, ReviewFact, purchase_from, review_from
 from policy.scopes import Window
 from treasurer.kernel.clock import iso
 from treasurer.kernel.digest import Canonical, canonical_json
@@ -102,6 +103,8 @@ class Facts:
     the token's base units too, so that it compares with the amount. `windows` hold the sums that
     the policy set asks for. `evidence` are the codes of what intake found amiss with the invoice,
     `batch` is how many payments the order has, `policy_since` when the policy set became active.
+    `purchase` and `review` are None where there is no order to compare with and where nobody had to
+    look; for both see `policy.floor`.
     """
 
     as_of: datetime
@@ -122,6 +125,8 @@ class Facts:
     batch: int | None = None
     policy_since: datetime | None = None
     network: NetworkFact | None = None
+    purchase: PurchaseFact | None = None
+    review: ReviewFact | None = None
 
     def window(self, window: Window) -> ScopedSum | None:
         """The sum of `window`, or None where it could not be had."""
@@ -154,6 +159,8 @@ class Facts:
                 "batch": self.batch,
                 "policy_since": optional_iso(self.policy_since),
                 "network": _known(NetworkFact.document, self.network),
+                "purchase": _known(PurchaseFact.document, self.purchase),
+                "review": _known(ReviewFact.document, self.review),
             }
         )
 
@@ -184,6 +191,8 @@ def facts_from(source: Fields) -> Facts:
         batch=source.integer("batch") if source.present("batch") else None,
         policy_since=source.optional_instant("policy_since"),
         network=_read(network_from, source.section("network")),
+        purchase=_read(purchase_from, source.section("purchase")),
+        review=_read(review_from, source.section("review")),
     )
     source.done()
     return facts

@@ -24,11 +24,14 @@ _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))? %", re.ASCII)
 _GAS = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))? gwei", re.ASCII)
 _MINUTE = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])", re.ASCII)
 _SECONDS = {"s": 1, "min": 60, "h": 3_600, "day": 86_400, "days": 86_400}
-_VOTERS = sorted(
-    role.value
-    for role, permissions in ROLE_PERMISSIONS.items()
-    if Permission.APPROVALS_VOTE in permissions
+VOTERS = tuple(
+    sorted(
+        role.value
+        for role, permissions in ROLE_PERMISSIONS.items()
+        if Permission.APPROVALS_VOTE in permissions
+    )
 )
+"""The roles that may be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +176,8 @@ def _way(text: str) -> tuple[RoleQuorum, ...]:
             )
         roles = tuple(sorted(set(match[2].split(" or "))))
         for role in roles:
-            if role not in _VOTERS:
-                raise ValueError(f"{role} has no vote; those who vote: {', '.join(_VOTERS)}")
+            if role not in VOTERS:
+                raise ValueError(f"{role} has no vote; those who vote: {', '.join(VOTERS)}")
         counts[roles] = counts.get(roles, 0) + int(match[1])
     return tuple(RoleQuorum(roles, counts[roles]) for roles in sorted(counts))
 

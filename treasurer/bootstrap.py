@@ -36,6 +36,7 @@ from treasurer.identity.throttle import SignInThrottle
 from treasurer.identity.tokens import TokenSigner
 from treasurer.identity.totp import TotpCodes
 from treasurer.incidents.service import IncidentService
+from treasurer.invoices.reviewing import InvoiceReviews
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.errors import InvalidInput
@@ -95,6 +96,7 @@ class Core:
     prices: PriceFeed
     identity: IdentityService
     invoices: InvoiceService
+    invoice_reviews: InvoiceReviews
     payees: PayeeService
     sanctions: SanctionsService
     payee_changes: PayeeChanges
@@ -168,6 +170,7 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
             new_id=new_id,
             limits=Limits(),
         ),
+        invoice_reviews=InvoiceReviews(database=database, jobs=jobs, clock=clock, new_id=new_id),
         payees=PayeeService(database=database, clock=clock, new_id=new_id),
         sanctions=SanctionsService(database=database, clock=clock, new_id=new_id),
         payee_changes=PayeeChanges(database=database, clock=clock, new_id=new_id),

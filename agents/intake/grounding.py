@@ -14,6 +14,8 @@ from treasurer.documents.amounts import find_amounts, same_value
 from treasurer.documents.currencies import from_printed
 from treasurer.documents.dates import find_date
 from treasurer.documents.reading import (
+    Box,
+    Evidence,
     FieldValue,
     Finding,
     Outcome,
@@ -28,11 +30,17 @@ from treasurer.payees.names import name_key
 
 @dataclass(frozen=True, slots=True)
 class Grounded:
-    """A model's value with the line of the document that prints it."""
+    """A model's value with the line of the document that prints it, and on a page its box."""
 
     field: str
     text: str
     line: PrintedLine
+    box: Box | None = None
+
+    @property
+    def evidence(self) -> Evidence:
+        """Where the value stands, as the rules tell it of theirs."""
+        return self.line.evidence(self.field, self.box)
 
 
 def ground(
@@ -43,38 +51,42 @@ def ground(
     findings: list[Finding] = []
     for field, value in values.items():
         plain = " ".join(value.split())
-        line = _printed_whole(plain, printed) or _printed_otherwise(field, plain, printed)
-        if line is None:
+        grounded = _grounded(field, plain, printed)
+        if grounded is None:
             message = f"the model's {field} is printed nowhere; it was not used"
             findings.append(Finding("UNGROUNDED_VALUE", message, field, Severity.NOTE))
         else:
-            kept.append(Grounded(field, plain, line))
+            kept.append(grounded)
     return tuple(kept), tuple(findings)
 
 
-def _printed_whole(plain: str, printed: Sequence[PrintedLine]) -> PrintedLine | None:
-    """The first line that prints these characters; `40.00` is not printed where `840.00` is."""
-    whole = re.compile(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", re.IGNORECASE)
-    return next((line for line in printed if whole.search(" ".join(line.text.split()))), None)
-
-
-def _printed_otherwise(
-    field: str, plain: str, printed: Sequence[PrintedLine]
-) -> PrintedLine | None:
-    """The first line that prints the same value in another spelling: models tidy what they copy, and
-    a doubt about `1.250,00` must not be lost because it was written as `1250.00`.
+def _grounded(field: str, plain: str, printed: Sequence[PrintedLine]) -> Grounded | None:
+    """The first line that prints these characters, else the first that prints the same value in another
+    spelling. On a page it has a box: a value that cannot be pointed at is not grounded.
     """
-    meant = _MEANINGS[field](plain)
-    if meant is None or field not in _SPELLINGS:
-        return None
-    return next(
-        (
-            line
-            for line in printed
-            if any(_same(field, meant, spelt) for spelt in _SPELLINGS[field](line.text))
-        ),
-        None,
-    )
+    for prints in (_whole(plain), _otherwise(field, plain)):
+        for line in printed:
+            if prints(line.text):
+                box = line.box(prints)
+                if box is not None or line.page is None:
+                    return Grounded(field, plain, line, box)
+    return None
+
+
+def _whole(plain: str) -> Callable[[str], bool]:
+    """Whether a text prints these characters; `40.00` is not printed where `840.00` is."""
+    whole = re.compile(rf"(?<![\w.,]){re.escape(plain)}(?![\w]|[.,]\d)", re.IGNORECASE)
+    return lambda text: whole.search(" ".join(text.split())) is not None
+
+
+def _otherwise(field: str, plain: str) -> Callable[[str], bool]:
+    """Whether a text prints the same value in another spelling: models tidy what they copy, and a doubt
+    about `1.250,00` must not be lost because it was written as `1250.00`.
+    """
+    meant, spellings = _MEANINGS[field](plain), _SPELLINGS.get(field)
+    if meant is None or spellings is None:
+        return lambda text: False
+    return lambda text: any(_same(field, meant, spelt) for spelt in spellings(text))
 
 
 def reconcile(reading: Reading, grounded: Sequence[Grounded]) -> Reading:
@@ -93,7 +105,7 @@ def reconcile(reading: Reading, grounded: Sequence[Grounded]) -> Reading:
             continue
         if known is None:
             fields[value.field] = meant
-            evidence.append(value.line.evidence(value.field))
+            evidence.append(value.evidence)
             findings.append(
                 _review("ONE_READER_ONLY", f"only the model found {value.field}", value.field)
             )
@@ -101,7 +113,8 @@ def reconcile(reading: Reading, grounded: Sequence[Grounded]) -> Reading:
             findings.append(
                 _review(
                     "READERS_DISAGREE",
-                    f"rules and model read different values for {value.field}; compare with the page",
+                    f"rules and model read different values for {value.field}, the model's in "
+                    f"{value.evidence.location}; compare with the page",
                     value.field,
                 )
             )

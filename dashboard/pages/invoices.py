@@ -6,18 +6,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from dashboard.document_view import document_view, fields_of, line_items
-from dashboard.forms import CheckedForm
+from dashboard.forms import CheckedForm, PostedForm
+from dashboard.invoice_questions import questions_of
 from dashboard.paper import MOST_PAGES, Papers
-from dashboard.render import Rendered
-from dashboard.session import Provided, Reader, Submitter
+from dashboard.render import Rendered, Renderer
+from dashboard.services import PageServices
+from dashboard.session import Provided, Reader, Submitter, Visitor
 from treasurer.invoices.model import UNREAD, InvoiceState
-from treasurer.kernel.errors import InvalidInput, NotFound
+from treasurer.invoices.review import statable
+from treasurer.kernel.errors import Conflict, InvalidInput, NotFound, TreasurerError
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.organization import Permission
 
 router = APIRouter(prefix="/invoices")
 _LOOK = ["GET", "HEAD"]
 _MOST = 50
+_STATUS = {InvalidInput: 422, Conflict: 409}
 
 
 @router.api_route("", methods=_LOOK)
@@ -68,9 +72,48 @@ async def invoice(
     invoice_id: UUID, request: Request, visitor: Reader, services: Provided, render: Rendered
 ) -> Response:
     """One invoice: the document at the left, what was read of it at the right."""
-    id_, principal = InvoiceId(invoice_id), visitor.principal
+    return await _show(request, visitor, services, render, InvoiceId(invoice_id))
+
+
+@router.post("/{invoice_id}/reviews")
+async def review(
+    invoice_id: UUID,
+    request: Request,
+    visitor: Submitter,
+    services: Provided,
+    render: Rendered,
+    form: CheckedForm,
+) -> Response:
+    """Answer what holds the invoice; what is still unanswered shows the page again, with the answers."""
+    id_ = InvoiceId(invoice_id)
+    stated = {name: form.text(f"stated_{name}") for name in statable()}
+    try:
+        await services.invoice_reviews.review(
+            visitor.principal,
+            id_,
+            reason=form.text("reason"),
+            accepted=form.texts("accepted"),
+            stated={name: value for name, value in stated.items() if value.strip()},
+        )
+    except (InvalidInput, Conflict) as error:
+        return await _show(request, visitor, services, render, id_, form=form, fault=error)
+    return RedirectResponse(f"/invoices/{id_}", status_code=303)
+
+
+async def _show(
+    request: Request,
+    visitor: Visitor,
+    services: PageServices,
+    render: Renderer,
+    id_: InvoiceId,
+    *,
+    form: PostedForm | None = None,
+    fault: TreasurerError | None = None,
+) -> Response:
+    principal = visitor.principal
     found = await services.invoices.get(principal, id_)
     reading = await services.invoices.reading(principal, id_)
+    reviews = await services.invoice_reviews.of_invoice(principal, id_)
     view = await document_view(
         await services.invoices.document(principal, id_), reading, _papers(request)
     )
@@ -84,7 +127,15 @@ async def invoice(
         fields=fields_of(reading, view) if reading else [],
         items=line_items(reading) if reading else [],
         payments=await services.payments.of_invoice(principal, id_),
-        people=await services.reports.people(principal, [found.submitted_by]),
+        reviews=reviews,
+        people=await services.reports.people(
+            principal, [found.submitted_by, *(each.reviewer_id for each in reviews)]
+        ),
+        questions=questions_of(found, reading, form)
+        if visitor.may(Permission.INVOICES_SUBMIT)
+        else None,
+        fault=fault.message if fault else None,
+        status=_STATUS.get(type(fault), 422) if fault else 200,
         unfinished=found.state in UNREAD,
     )
 

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from agents.intake.grounding import ground, reconcile, with_findings
 from tests.support.invoices import printed, read, reading_of
+from treasurer.documents.child import packed, unpacked
 from treasurer.documents.reading import Finding, Outcome, PrintedLine, Severity
 
 
@@ -73,11 +75,34 @@ def test_a_doubt_is_not_lost_by_the_models_spelling() -> None:
 
 
 def test_what_only_the_model_found_names_its_page_and_line() -> None:
-    printed = [PrintedLine("Halden Freight AS " + "x" * 400, 7, page=2)]
+    """The piece of the line that prints the value, else the box around all of them."""
+    left, right = (500, 900, 3_000, 1_000), (7_000, 900, 9_000, 1_020)
+    pieces = (("Halden Freight AS", left), ("x" * 400, right))
+    printed = [PrintedLine("Halden Freight AS  " + "x" * 400, 7, 2, pieces)]
     kept, _ = ground({"seller": "Halden Freight AS"}, printed)
     (evidence,) = reconcile(reading_of({}), kept).evidence
     assert (evidence.field, evidence.location, evidence.page) == ("seller", "page 2, line 7", 2)
-    assert evidence.text == printed[0].text[:300]
+    assert (evidence.text, evidence.box) == (printed[0].text[:300], left)
+    across = "Halden Freight AS " + "x" * 400
+    ((spread,), _) = ground({"seller": across}, printed)
+    assert spread.box == (500, 900, 9_000, 1_020)
+
+
+def test_a_value_on_a_page_that_cannot_be_pointed_at_is_not_grounded() -> None:
+    kept, findings = ground({"seller": "Halden"}, [PrintedLine("Halden", 1, page=1)])
+    assert (kept, [finding.code for finding in findings]) == ((), ["UNGROUNDED_VALUE"])
+
+
+def test_each_value_of_a_pdf_is_grounded_in_its_own_box() -> None:
+    """Through the bytes by which the reading child answers, box by box as the rules have them."""
+    reading = unpacked(packed(read(Path("samples/invoices/qorvane-ql-1002.pdf").read_bytes())))
+    known = {item.field: item for item in reading.evidence}
+    kept, findings = ground(
+        {"seller": "Qorvane Logistics GmbH", "due_date": "12.12.2026"}, reading.printed
+    )
+    assert findings == ()
+    assert [value.evidence for value in kept] == [known["seller"], known["due_date"]]
+    assert all(value.box is not None for value in kept)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ async def test_a_submitted_invoice_is_accepted_and_can_be_followed(world: ApiWor
         "purchase_state": None,
     }
     followed = await world.get(answer.headers["location"])
-    assert followed.json() == {**body, "reading": None}
+    assert followed.json() == {**body, "reading": None, "reviews": []}
 
 
 async def test_a_read_invoice_shows_its_fields_with_evidence(world: ApiWorld) -> None:

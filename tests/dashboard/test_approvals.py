@@ -112,7 +112,7 @@ async def test_the_maker_is_no_checker(dashboard: Dashboard) -> None:
     request_id, payment = await dashboard.request_of(invoice), await dashboard.payment_of(invoice)
     page = await dashboard.browse(f"/approvals/{request_id}", "cfo")
     assert (page.status_code, 'value="approve"' in page.text) == (200, False)
-    assert "You asked for this payment or changed its payee" in page.text
+    assert "You asked for this payment, vouched for its invoice or changed its payee" in page.text
     assert (
         'value="approve"' in (await dashboard.browse(f"/approvals/{request_id}", "approver")).text
     )

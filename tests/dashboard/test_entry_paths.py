@@ -23,6 +23,7 @@ from treasurer.identity.browser import SAFE_METHODS
 from treasurer.kernel.ids import InvoiceId
 from treasurer.kernel.organization import Principal
 from treasurer.payments.model import PaymentState
+from treasurer.purchases.imports import ORDER_COLUMNS, csv_rows, orders_of
 
 VOTING = {
     "POST /api/v1/approvals/{approval_id}/votes",
@@ -37,6 +38,12 @@ SUBMITTING = {
     "POST /invoices",
 }
 """Doors by which a payment comes to be; each submitter is its maker."""
+
+REVIEWING = {
+    "POST /api/v1/invoices/{invoice_id}/reviews",
+    "POST /invoices/{invoice_id}/reviews",
+}
+"""Doors by which a held invoice goes on; each reviewer is the maker of its payment."""
 
 OTHERS = {
     "POST /token",
@@ -94,6 +101,12 @@ OTHERS = {
 }
 """Doors that change something else. They are tried all the same."""
 
+_REASON = "Ordered by the sister company; their clerk confirmed it."
+_ORDER = (
+    b"order,payee_code,currency,line,name,quantity,net_amount,receipt_required\n"
+    b"PO-7781,V-002,USDC,1,Haulage,1,90.00,no\n"
+)
+
 NOT_YET = ("chat", "batch")
 """Doors that the product will have and has not: chat tools, and a batch of invoices as CSV."""
 
@@ -109,7 +122,7 @@ def _doors() -> set[str]:
 
 
 def test_every_door_that_changes_something_is_listed() -> None:
-    assert _doors() == VOTING | SUBMITTING | OTHERS
+    assert _doors() == VOTING | SUBMITTING | REVIEWING | OTHERS
     assert [door for door in _doors() if any(name in door for name in NOT_YET)] == []
 
 
@@ -199,6 +212,40 @@ async def test_whoever_submits_by_any_door_is_the_maker(dashboard: Dashboard, do
     )
     assert (refused.status_code, refused.json()["code"]) == (403, "MAKER_IS_CHECKER")
     await _still_waits(dashboard, request)
+
+
+@pytest.mark.parametrize("door", sorted(REVIEWING))
+async def test_whoever_reviews_by_any_door_is_a_maker_beside_the_submitter(
+    dashboard: Dashboard, door: str
+) -> None:
+    """A bill of another payee's order, small enough to be paid without asking if it were not."""
+    people, services = dashboard.organization, dashboard.services
+    orders = csv_rows(_ORDER, ORDER_COLUMNS)
+    await services.purchases.import_orders(people.clerk, orders_of(orders))
+    held = await dashboard.submitted(printed("QL-90", "90.00 USDC"), "invoice.txt")
+    assert [finding.code for finding in held.findings] == ["PO_MISMATCH"]
+    path = re.sub(r"\{\w+\}", str(held.id), door.partition(" ")[2])
+    if path.startswith("/api"):
+        body = {"reason": _REASON, "accepted": ["PO_MISMATCH"]}
+        answer = await dashboard.post(path, "cfo", body)
+        assert (answer.status_code, answer.json()["state"]) == (200, "reading")
+    else:
+        form = {"reason": _REASON, "accepted": "PO_MISMATCH"}
+        assert (await dashboard.post_form(path, "cfo", form)).status_code == 303
+    request = await _request_about(dashboard, held.id)
+    assert sum(group.count for group in request.requirement.groups) == 2
+    vote = {"choice": "approve", "order_digest": request.order_digest.hex()}
+    refused = await dashboard.post(f"/api/v1/approvals/{request.id}/votes", "cfo", vote)
+    assert (refused.status_code, refused.json()["code"]) == (403, "MAKER_IS_CHECKER")
+    await _still_waits(dashboard, request)
+    page = await dashboard.browse(f"/approvals/{request.id}", "approver")
+    assert (page.status_code, _REASON in page.text) == (200, True)
+    first = await dashboard.post(f"/api/v1/approvals/{request.id}/votes", "approver", vote)
+    payment = await services.payments.get(people.cfo, request.payment_id)
+    assert (first.status_code, payment.state) == (200, PaymentState.AWAITING_APPROVAL)
+    await dashboard.post(f"/api/v1/approvals/{request.id}/votes", "second_approver", vote)
+    payment = await services.payments.get(people.cfo, request.payment_id)
+    assert payment.state is PaymentState.APPROVED
 
 
 async def test_no_door_lets_the_maker_approve_through_a_delegate(dashboard: Dashboard) -> None:

@@ -432,8 +432,11 @@ async def test_money_never_moves_backwards_through_the_states() -> None:
 
     require_legal(InvoiceState.READING, InvoiceState.PROPOSED)
     require_legal(InvoiceState.PROPOSED, InvoiceState.NEEDS_REVIEW)
-    for state in (InvoiceState.NEEDS_REVIEW, InvoiceState.DUPLICATE, InvoiceState.REJECTED):
+    # Only a review leads out of it, and then everything is judged again.
+    assert LEGAL[InvoiceState.NEEDS_REVIEW] == {InvoiceState.READING}
+    for state in (InvoiceState.DUPLICATE, InvoiceState.REJECTED):
         assert LEGAL[state] == frozenset()
+    for state in (InvoiceState.NEEDS_REVIEW, InvoiceState.DUPLICATE, InvoiceState.REJECTED):
         with pytest.raises(InvariantViolated):
             require_legal(state, InvoiceState.PROPOSED)
 

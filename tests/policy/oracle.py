@@ -39,6 +39,7 @@ class Oracle:
         for rule in self.tree.get("rules", []):
             holds = case.condition(rule["when"])
             case.consider(None if holds is None else not holds, rule["then"])
+        case.floor()
         return case.answer
 
 
@@ -104,6 +105,22 @@ class Case:
 
     def fresh(self, as_of: datetime, limit: str) -> bool:
         return abs((self.request.now - as_of) / timedelta(seconds=1)) <= seconds(limit)
+
+    def floor(self) -> None:
+        """What no file can take away: people behind whoever answered for the invoice."""
+        bill, people = self.facts.purchase, 0
+        if bill is not None and bill.state not in ("no_order", "matched"):
+            people = 2
+            if bill.accepted_by is None:
+                self.deny()
+        elif self.facts.review is not None:
+            people = 1
+        asked = self.answer.asked
+        lacking = people - sum(asked.values())
+        if people and not asked:
+            self.answer.expiries.append(72 * 3_600)
+        if lacking > 0:
+            asked["approver", "cfo"] = asked.get(("approver", "cfo"), 0) + lacking
 
     # --- the sections of a policy file
 

@@ -21,7 +21,7 @@ from api.services import ApiSettings, ComponentHealth, Health, Probe, Services
 from tests.support.approvals import job_queue
 from tests.support.clock import ManualClock
 from tests.support.identity import identity_service, step_up, totp_codes
-from tests.support.invoices import invoice_service, read
+from tests.support.invoices import invoice_reviews, invoice_service, read
 from tests.support.organization import TestOrganization
 from tests.support.payees import create_world, payee_service
 from tests.support.treasury import ETH, NORWICK, USDC
@@ -182,6 +182,7 @@ def services_for(
         new_id=uuid7,
         identity=identity_service(database, valkey, clock),
         invoices=invoice_service(database, clock),
+        invoice_reviews=invoice_reviews(database, clock),
         payees=payee_service(database, clock),
         payee_changes=PayeeChanges(database=database, clock=clock, new_id=uuid7),
         purchases=PurchaseService(database=database, clock=clock, new_id=uuid7),

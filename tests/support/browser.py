@@ -296,6 +296,7 @@ def page_services(services: Services) -> PageServices:
         clock=services.clock,
         identity=services.identity,
         invoices=services.invoices,
+        invoice_reviews=services.invoice_reviews,
         payees=services.payees,
         payee_changes=services.payee_changes,
         payments=services.payments,

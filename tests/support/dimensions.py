@@ -13,6 +13,7 @@ from policy.background import HistoryFact, LocalTimeFact, NetworkFact, Sanctions
 from policy.facts import Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
 from policy.policy_set import PolicySet, load_policy_set
 from policy.request import PaymentRequest
+from policy.reviewed import PurchaseFact, ReviewFact
 from policy.scopes import Period, Scope, Window
 from tests.support.policy import EXACT, NEAR, NOW, SAMPLES, facts, payment
 
@@ -153,6 +154,10 @@ _ODD: dict[str, Callable[[Random], Any]] = {
         NOW - timedelta(seconds=random.choice([0, 900, 901])), random.random() < 0.9
     ),
     "frozen": lambda random: True,
+    "purchase": lambda random: PurchaseFact(
+        random.choice(["matched", "over", "closed"]), random.choice(["u-9", None])
+    ),
+    "review": lambda random: ReviewFact(("u-9",), (), ("due_date",)),
     "as_of": lambda random: NOW - timedelta(seconds=random.choice([300, 301, -301])),
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from treasurer.documents.parsing import parse_document
 from treasurer.documents.reading import FieldValue, Finding, Outcome, Reading
 from treasurer.invoices.joining import Bounds
 from treasurer.invoices.model import Invoice
+from treasurer.invoices.reviewing import InvoiceReviews
 from treasurer.invoices.service import InvoiceService
 from treasurer.kernel.ids import NewId
 from treasurer.kernel.organization import Principal
@@ -38,6 +39,10 @@ def invoice_service(
         limits=limits or Limits(),
         bounds=bounds,
     )
+
+
+def invoice_reviews(database: Database, clock: ManualClock) -> InvoiceReviews:
+    return InvoiceReviews(database=database, jobs=JobQueue(), clock=clock, new_id=uuid7)
 
 
 def printed(

@@ -68,7 +68,8 @@ class ApprovalRequest:
     """A question to people about exactly one order.
 
     `votes` are those cast on this request and, where it continues older ones of the same payment
-    and digest, theirs too: newest first. `barred` are the people who changed the payee.
+    and digest, theirs too: newest first. `barred` are the people who changed the payee
+    or vouched for the invoice.
     """
 
     id: ApprovalRequestId
@@ -148,7 +149,9 @@ class ApprovalRequest:
         return quorum.quorum_met(requirement, votes, str(self.requester_id), barred)
 
     def excludes(self, user_id: UserId) -> bool:
-        """Whether this person made what is to be checked: asked for it, or changed the payee."""
+        """Whether this person made what is to be checked: asked for it, vouched for its invoice, or
+        changed the payee.
+        """
         return user_id == self.requester_id or user_id in self.barred
 
     def closed(self, state: RequestState, now: datetime) -> "ApprovalRequest":
@@ -174,13 +177,14 @@ def require_eligible(
     if request.excludes(principal.user_id):
         raise NotPermitted(
             "MAKER_IS_CHECKER",
-            "you asked for this payment or changed its payee; somebody else has to decide",
+            "you asked for this payment, vouched for its invoice or changed its payee; somebody else "
+            "has to decide",
         )
     if delegator is not None and request.excludes(delegator.user_id):
         raise NotPermitted(
             "MAKER_IS_CHECKER",
-            "you would vote for the person who asked for this payment or changed its payee; "
-            "nobody may do that",
+            "you would vote for the person who asked for this payment, vouched for its invoice or "
+            "changed its payee; nobody may do that",
         )
     if not request.roles & (delegator or principal).roles:
         asked = " or ".join(sorted(request.roles))

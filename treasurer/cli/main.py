@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "unfreeze": ("treasurer.cli.freeze", "Let payments go again, and say why."),
     "token": ("treasurer.cli.token", "Print an access token for scripts."),
     "read": ("treasurer.cli.read", "Read documents without database or server."),
+    "invoices": ("treasurer.cli.invoices", "Review an invoice that was held."),
     "policy": ("treasurer.cli.policy", "Check policy sets and try decisions."),
     "transfers": ("treasurer.cli.transfers", "Show transfers; resolve what is quarantined."),
     "trace": ("treasurer.cli.trace", "Walk from a transaction back to the document's bytes."),

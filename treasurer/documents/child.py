@@ -108,7 +108,7 @@ def packed(reading: Reading) -> bytes:
     """The answer's bytes: the reading, and beside it printed lines and parts, which it is stored
     without.
     """
-    printed = [[line.text, line.number, line.page] for line in reading.printed]
+    printed = [[line.text, line.number, line.page, line.pieces] for line in reading.printed]
     parts = [
         [
             base64.b64encode(part.content).decode("ascii"),
@@ -125,7 +125,10 @@ def packed(reading: Reading) -> bytes:
 def unpacked(answer: bytes) -> Reading:
     """Inverse of `packed`."""
     data = json.loads(answer)
-    printed = tuple(PrintedLine(text, number, page) for text, number, page in data["printed"])
+    printed = tuple(
+        PrintedLine(text, number, page, tuple((piece, tuple(box)) for piece, box in pieces))
+        for text, number, page, pieces in data["printed"]
+    )
     parts = tuple(
         Part(base64.b64decode(content), filename, media_type, location)
         for content, filename, media_type, location in data["parts"]

@@ -131,7 +131,11 @@ def _within(lines: list[PrintedLine], characters: int) -> Iterator[PrintedLine]:
         characters -= len(line.text)
         if characters < 0:
             return
-        yield replace(line, text=_storable_text(line.text))
+        yield replace(
+            line,
+            text=_storable_text(line.text),
+            pieces=tuple((_storable_text(text), box) for text, box in line.pieces),
+        )
 
 
 def _storable_text(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from treasurer.documents.reading import Box, Evidence, PrintedLine
+from treasurer.documents.reading import Box, Evidence, PrintedLine, around
 from treasurer.documents.unicode import visible
 
 _CELLS = re.compile(r"(?:(?!\t|[ \u00a0]{2,}|\s\|\s).)+")
@@ -53,16 +53,15 @@ class Line:
     @property
     def printed(self) -> PrintedLine:
         """The line as a person sees it."""
-        return PrintedLine(visible(self.text).strip(), self.number, self.page)
+        pieces = tuple(
+            (visible(cell.text).strip(), cell.box) for cell in self.cells if cell.box is not None
+        )
+        return PrintedLine(visible(self.text).strip(), self.number, self.page, pieces)
 
     def evidence(self, name: str) -> Evidence:
         """The line as the evidence of a field, with the box around its cells."""
-        boxes = [cell.box for cell in self.cells if cell.box is not None]
-        around = None
-        if boxes:
-            lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-            around = min(lefts), min(tops), max(rights), max(bottoms)
-        return self.printed.evidence(name, around)
+        boxes = (cell.box for cell in self.cells if cell.box is not None)
+        return self.printed.evidence(name, around(boxes))
 
 
 def text_lines(text: str) -> list[Line]:

@@ -3,7 +3,7 @@ as a number: decimal strings only, exactly as the document means them.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -13,6 +13,15 @@ FieldValue: TypeAlias = "str | int | bool | list[FieldValue] | dict[str, FieldVa
 
 Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right, bottom in ten-thousandths of the page's width and height, from its top left."""
+
+
+def around(boxes: Iterable[Box]) -> Box | None:
+    """The smallest box around all of `boxes`; None where there are none."""
+    sides = list(zip(*boxes, strict=True))
+    if not sides:
+        return None
+    lefts, tops, rights, bottoms = sides
+    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 EVIDENCE_CHARACTERS = 300
@@ -75,11 +84,23 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class PrintedLine:
-    """A line as a person sees it. `number` counts from 1 on its page, or in a file without pages."""
+    """A line as a person sees it. `number` counts from 1 on its page, or in a file without pages. On a
+    page it is made of pieces, each with its box.
+    """
 
     text: str
     number: int
     page: int | None = None
+    pieces: tuple[tuple[str, Box], ...] = ()
+
+    def box(self, prints: Callable[[str], bool]) -> Box | None:
+        """Where on the page the line prints something: the one piece that does by itself, else the box
+        around all of them. None in a file without pages.
+        """
+        for text, box in self.pieces:
+            if prints(text):
+                return box
+        return around(box for _, box in self.pieces)
 
     def evidence(self, name: str, box: Box | None = None) -> Evidence:
         """This line as the evidence of a field."""

@@ -11,6 +11,7 @@ from treasurer.documents.reading import Finding, Outcome, Reading, Severity
 from treasurer.invoices.duplicates import EXACT, Comparable, Duplicate
 from treasurer.invoices.matching import Match
 from treasurer.invoices.model import InvoiceFinding, InvoiceKind, InvoiceState
+from treasurer.invoices.review import Answers
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.digest import canonical_digest
 from treasurer.kernel.ids import InvoiceId
@@ -51,10 +52,12 @@ def assess(
     comparable: Comparable,
     duplicates: Sequence[Duplicate],
     order: OrderMatch | None = None,
+    answers: Answers | None = None,
 ) -> Assessment:
     """Combine what was found. The gravest wins: rejected, duplicate, needs_review, then ready.
 
-    A container (a mail, a batch) is no invoice, whatever it says: its parts are.
+    A container (a mail, a batch) is no invoice, whatever it says: its parts are. With `answers` the
+    reader's outcome holds nothing by itself: it says no more than its findings.
     """
     if reading.parts and reading.outcome is not Outcome.REJECTED:
         noted = tuple(map(_from_reading, reading.findings))
@@ -69,6 +72,8 @@ def assess(
     credits = comparable.kind is InvoiceKind.CREDIT_NOTE
     if credits:
         findings = [_noted(finding) for finding in findings]
+    if answers is not None:
+        findings = [answers.finding(finding) for finding in findings]
     findings = list(dict.fromkeys(findings))
     severities = {finding.severity for finding in findings}
     if reading.outcome is Outcome.REJECTED or Severity.REJECT in severities:
@@ -76,7 +81,7 @@ def assess(
     elif any(finding.code in EXACT for finding in findings):
         state = InvoiceState.DUPLICATE
     elif (
-        (reading.outcome is Outcome.REVIEW and not credits)
+        (reading.outcome is Outcome.REVIEW and not credits and answers is None)
         or Severity.REVIEW in severities
         or not _complete(terms, match)
     ):

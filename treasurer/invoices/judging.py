@@ -6,15 +6,16 @@ Must never be skipped by a caller that stores a reading: what an agent saw may h
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.documents.reading import Reading
-from treasurer.invoices import store
+from treasurer.invoices import review_store, store
 from treasurer.invoices.assessment import Assessment, assess, kind_of
 from treasurer.invoices.claim import claim_of
 from treasurer.invoices.content import lines_digest, text_digest
 from treasurer.invoices.duplicates import Comparable, find_duplicates
 from treasurer.invoices.matching import Match, match
-from treasurer.invoices.model import Invoice, InvoiceKind
+from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
 from treasurer.invoices.ordering import match_purchase
 from treasurer.invoices.own_currency import own_currency
+from treasurer.invoices.review import answers_of
 from treasurer.invoices.terms import in_own_currency, terms_of
 from treasurer.kernel.ids import OrganizationId
 from treasurer.payees import store as payees
@@ -30,7 +31,15 @@ async def judge(
 ) -> Assessment:
     """Match payee and order, look for duplicates, assess. With `lock` the payee's row is held until the
     commit: whoever reads another invoice of that payee waits, and then sees this one.
+
+    What people answered in reviews counts, whoever reads: what they stated stands in place of what was
+    read, and what they answered for holds no longer.
     """
+    answers = None
+    if invoice.state is not InvoiceState.RECEIVED:
+        answers = answers_of(await review_store.of_invoice(connection, organization_id, invoice.id))
+    if answers is not None:
+        reading = answers.reading(reading)
     own = None
     if in_own_currency(reading.fields):
         own = await own_currency(connection, organization_id)
@@ -60,7 +69,7 @@ async def judge(
         order = await match_purchase(
             connection, organization_id, invoice.id, reading, terms, payee_id, lock=lock
         )
-    return assess(reading, terms, term_findings, matched, comparable, duplicates, order)
+    return assess(reading, terms, term_findings, matched, comparable, duplicates, order, answers)
 
 
 async def match_payee(

@@ -3,7 +3,8 @@
 received → reading → needs_review | duplicate | rejected | unpacked | proposed | credited, and proposed →
 paid | needs_review | reading. A credit note that may be used is `credited`, and so is an invoice that
 credit notes closed. An invoice that was read and stays in `reading` is the only one that may be
-proposed. Who was asked to look and has put things right submits the document again, as a new invoice.
+proposed. A review, in which a person answers what held it, leads from needs_review back to reading;
+else the document is put right and submitted again, as a new invoice.
 """
 
 from collections.abc import Mapping
@@ -42,7 +43,8 @@ LEGAL: Mapping[InvoiceState, frozenset[InvoiceState]] = {
     _S.READING: frozenset(
         {_S.NEEDS_REVIEW, _S.DUPLICATE, _S.REJECTED, _S.UNPACKED, _S.PROPOSED, _S.CREDITED}
     ),
-    _S.NEEDS_REVIEW: frozenset(),
+    # A person answered all that held it; it is judged again.
+    _S.NEEDS_REVIEW: frozenset({_S.READING}),
     _S.DUPLICATE: frozenset(),
     _S.REJECTED: frozenset(),
     # A mail or a batch: its documents were received as invoices of their own.

@@ -25,6 +25,7 @@ from treasurer.notifications.model import (
     PaymentRefusal,
     PaymentTerms,
     Remittance,
+    ReviewNote,
 )
 
 _TERMS = """p.id AS payment_id, p.state AS payment_state, p.asset, p.order_bytes, p.order_digest,
@@ -37,7 +38,13 @@ _PAYMENT = """payments p
 
 _QUESTION = text(f"""
     SELECT {_TERMS}, r.id AS request_id, r.requirement, r.expires_at, a.id AS approver_id,
-           q.name AS requester_name
+           q.name AS requester_name, coalesce((
+               SELECT jsonb_agg(jsonb_build_object('name', h.name, 'reason', w.reason, 'accepted',
+                          w.accepted, 'stated', w.stated) ORDER BY w.id)
+               FROM invoice_reviews w
+               JOIN users h ON h.organization_id = w.organization_id AND h.id = w.reviewer_id
+               WHERE w.organization_id = p.organization_id AND w.invoice_id = p.invoice_id), '[]')
+           AS reviews
     FROM approval_requests r
     JOIN {_PAYMENT} ON p.organization_id = r.organization_id AND p.id = r.payment_id
      AND p.order_digest = r.order_digest
@@ -164,6 +171,15 @@ def _question(row: RowMapping) -> ApprovalQuestion:
         explanation=row["explanation"],
         requester_name=row["requester_name"],
         expires_at=row["expires_at"],
+        reviews=tuple(
+            ReviewNote(
+                review["name"],
+                review["reason"],
+                tuple(review["accepted"]),
+                {name: values["stated"] for name, values in sorted(review["stated"].items())},
+            )
+            for review in row["reviews"]
+        ),
     )
 
 

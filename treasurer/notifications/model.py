@@ -3,6 +3,7 @@
 Must never carry a secret: a link's token exists only in the mail that is being sent.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -91,6 +92,16 @@ class PaymentTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewNote:
+    """Why an invoice that was held goes on. `accepted` are codes of findings, `stated` is by field."""
+
+    reviewer_name: str
+    reason: str
+    accepted: tuple[str, ...]
+    stated: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalQuestion:
     """To an approver: decide on this. `approver_id` is the person whom the link will be for."""
 
@@ -101,6 +112,7 @@ class ApprovalQuestion:
     explanation: str
     requester_name: str
     expires_at: datetime
+    reviews: tuple[ReviewNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from policy.background import HistoryFact, LocalTimeFact, NetworkFact, SanctionsFact, ScopedSum
 from policy.facts import DuplicateFact, Facts, PayeeFact, PriceFact, RunwayFact, WindowFact
 from policy.policy_set import PolicySet
 from policy.request import PaymentRequest
+from policy.reviewed import PurchaseFact, ReviewFact
 from policy.scopes import Window, key_of
 from treasurer.kernel.ids import UserId
 from treasurer.kernel.money import Asset, Rate
@@ -39,6 +42,10 @@ class Candidate:
     invoice_open_minor: int | None
     invoice_decimals: int | None
     invoice_findings: Sequence[Mapping[str, object]]
+    purchase_state: str | None
+    submitted_by: UserId | None
+    reviews: Sequence[Mapping[str, Any]]
+    """What people answered when the invoice was held, oldest first."""
     reserve_attempts: int
     payee_since: datetime
     address_since: datetime
@@ -55,10 +62,15 @@ class Candidate:
         return self.order.items[0].amount_minor
 
     def barred(self, now: datetime) -> frozenset[UserId]:
-        """Who changed the payee's address within its cooling-off: they do not count (I12)."""
+        """Who does not count (I12): whoever changed the payee's address within its cooling-off, and of a
+        reviewed invoice all its makers, those who reviewed it and who submitted it.
+        """
+        barred = {UserId(UUID(review["reviewer_id"])) for review in self.reviews}
+        if barred and self.submitted_by is not None:
+            barred.add(self.submitted_by)
         if self.cooling_off_until is not None and now < self.cooling_off_until:
-            return frozenset({self.address_changed_by})
-        return frozenset()
+            barred.add(self.address_changed_by)
+        return frozenset(barred)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +224,32 @@ def policy_facts(
         batch=len(candidate.order.items),
         policy_since=policy_since,
         network=network,
+        purchase=_purchase(candidate),
+        review=_review(candidate),
+    )
+
+
+def _purchase(candidate: Candidate) -> PurchaseFact | None:
+    """How the bill compares with its order, and who last took a difference of this very kind upon them."""
+    state = candidate.purchase_state
+    if state is None:
+        return None
+    accepters = [
+        str(review["reviewer_id"])
+        for review in candidate.reviews
+        if f"PO_{state.upper()}" in review["accepted"]
+    ]
+    return PurchaseFact(state, accepters[-1] if accepters else None)
+
+
+def _review(candidate: Candidate) -> ReviewFact | None:
+    reviews = candidate.reviews
+    if not reviews:
+        return None
+    return ReviewFact(
+        tuple(sorted({str(review["reviewer_id"]) for review in reviews})),
+        tuple(sorted({code for review in reviews for code in review["accepted"]})),
+        tuple(sorted({name for review in reviews for name in review["stated"]})),
     )
 
 

@@ -12,13 +12,16 @@ from treasurer.kernel.money import Asset
 from treasurer.kernel.organization import PrincipalKind
 
 _LOCK = text("""
-    SELECT i.id, i.state, i.payee_id, i.currency, i.currency_decimals, i.submitted_by,
-        u.kind AS submitter_kind, i.open_amount_minor - coalesce((
+    SELECT i.id, i.state, i.payee_id, i.currency, i.currency_decimals, u.id AS initiator_id,
+        u.kind AS initiator_kind, i.open_amount_minor - coalesce((
             SELECT sum(a.amount_minor) FROM allocations a
             WHERE a.organization_id = i.organization_id AND a.invoice_id = i.id
               AND a.state = 'live'), 0) AS unallocated_minor
     FROM invoices i
-    JOIN users u ON u.organization_id = i.organization_id AND u.id = i.submitted_by
+    JOIN users u ON u.organization_id = i.organization_id AND u.id = coalesce((
+        SELECT w.reviewer_id FROM invoice_reviews w
+        WHERE w.organization_id = i.organization_id AND w.invoice_id = i.id
+        ORDER BY w.id DESC LIMIT 1), i.submitted_by)
     WHERE i.organization_id = :organization_id AND i.id = :id FOR UPDATE OF i
 """)
 _PROPOSED = text("""
@@ -30,15 +33,18 @@ _PROPOSED = text("""
 
 @dataclass(frozen=True, slots=True)
 class Proposable:
-    """A read invoice under its row lock. `unallocated_minor` is what no payment is about yet."""
+    """A read invoice under its row lock. `unallocated_minor` is what no payment is about yet.
+
+    The initiator is who reviewed it last, else who submitted it: whoever vouched for it is its maker.
+    """
 
     id: InvoiceId
     state: str
     payee_id: PayeeId | None
     currency: Asset | None
     unallocated_minor: int
-    submitted_by: UserId
-    submitter_kind: PrincipalKind
+    initiator_id: UserId
+    initiator_kind: PrincipalKind
 
 
 async def lock(
@@ -56,8 +62,8 @@ async def lock(
         payee_id=PayeeId(row["payee_id"]) if row["payee_id"] else None,
         currency=Asset(currency, row["currency_decimals"]) if currency else None,
         unallocated_minor=int(row["unallocated_minor"] or 0),
-        submitted_by=UserId(row["submitted_by"]),
-        submitter_kind=PrincipalKind(row["submitter_kind"]),
+        initiator_id=UserId(row["initiator_id"]),
+        initiator_kind=PrincipalKind(row["initiator_kind"]),
     )
 
 

@@ -76,7 +76,7 @@ _CANDIDATES = text(f"""
     SELECT {_COLUMNS}, p.reserve_attempts, p.alone, y.state AS payee_state, d.address,
         d.state AS address_state,
         greatest(d.cooling_off_until, y.cooling_off_until) AS cooling_off_until, d.changed_by,
-        i.currency_decimals,
+        i.currency_decimals, i.purchase_state, i.submitted_by,
         coalesce(i.findings, '[]') AS invoice_findings, y.created_at AS payee_since,
         d.created_at AS address_since, coalesce(p.category, '') AS category,
         ARRAY(SELECT r.role FROM user_roles r WHERE r.organization_id = p.organization_id
@@ -84,6 +84,10 @@ _CANDIDATES = text(f"""
         ARRAY(SELECT e.label FROM sanctions_entries e WHERE e.organization_id = p.organization_id
               AND (e.kind = 'address' AND e.key = d.address
                    OR e.kind = 'name' AND e.key = y.name_key) ORDER BY e.label) AS sanctions_hits,
+        coalesce((SELECT jsonb_agg(jsonb_build_object('reviewer_id', w.reviewer_id, 'accepted',
+                      w.accepted, 'stated', w.stated) ORDER BY w.id) FROM invoice_reviews w
+                  WHERE w.organization_id = p.organization_id AND w.invoice_id = p.invoice_id),
+                 '[]') AS reviews,
         l.loaded_at AS sanctions_as_of, h.paid_minor, h.to_address,
         i.open_amount_minor - coalesce((
             SELECT sum(a.amount_minor) FROM allocations a
@@ -541,6 +545,9 @@ def _candidate(row: RowMapping) -> Candidate:
         invoice_open_minor=int(open_minor) if open_minor is not None else None,
         invoice_decimals=int(decimals) if decimals is not None else None,
         invoice_findings=row["invoice_findings"],
+        purchase_state=row["purchase_state"],
+        submitted_by=UserId(row["submitted_by"]) if row["submitted_by"] else None,
+        reviews=row["reviews"],
         reserve_attempts=row["reserve_attempts"],
         payee_since=row["payee_since"],
         address_since=row["address_since"],
