@@ -174,7 +174,7 @@ def _is_credit(draft: Draft) -> bool:
 
 
 def _on_account(lines: Sequence[Line]) -> bool:
-    return any(_ON_ACCOUNT.search(visible(line.text)) for line in lines)
+    return _ON_ACCOUNT.search("\n".join(visible(line.text) for line in lines)) is not None
 
 
 def _read_all(

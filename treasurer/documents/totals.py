@@ -6,9 +6,10 @@ amount of the page that is the sum of two others, in the ratio of a printed tax 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
+from typing import NamedTuple
 
 from treasurer.documents.amounts import PrintedAmount, find_amounts
 from treasurer.documents.currencies import SHARED_SYMBOLS, from_printed
@@ -17,6 +18,7 @@ from treasurer.documents.unicode import visible
 
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?%")
 _BARE_RATE = re.compile(r"(?<![\d.,])([0-9]|[12]\d)(?:[.,](\d))?(?![\d.,%]|\s?\d)")
+_RATE_CHARACTERS = 4
 _CENTS = re.compile(r"\d[.,]\d{2}(?!\d)")
 _CAPITAL = re.compile(r"\bcapital|stammkapital|kapital|capitale|kapitał", re.IGNORECASE)
 _MOST_AMOUNTS = 600
@@ -26,8 +28,7 @@ _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(NamedTuple):
     """An amount with cents or a currency, without its sign, and where it stands."""
 
     text: str
@@ -57,9 +58,10 @@ def printed_amounts(lines: Sequence[Line], *, credit: bool) -> list[Printed]:
     for line in lines:
         for cell in line.cells:
             text = visible(cell.text)
-            if not any(character.isdigit() for character in text) or _CAPITAL.search(text):
+            amounts = find_amounts(text)
+            if not amounts or _CAPITAL.search(text):
                 continue
-            for amount in find_amounts(text):
+            for amount in amounts:
                 currency = amount.currency_text
                 if currency not in SHARED_SYMBOLS and from_printed(currency or "") is None:
                     currency = None
@@ -113,7 +115,7 @@ def thousands_by_sums(amount: PrintedAmount, others: Sequence[Printed]) -> Print
     made = any(Decimal(whole) - value in values for value in values)
     if len(cents) < 2 or len(cents) < len(others) or not made:
         return amount
-    return replace(amount, value=whole, problem=None)
+    return amount._replace(value=whole, problem=None)
 
 
 def _rates(lines: Sequence[Line]) -> set[Decimal]:
@@ -121,10 +123,11 @@ def _rates(lines: Sequence[Line]) -> set[Decimal]:
     rates: set[Decimal] = set()
     for line in lines:
         text = visible(line.text)
-        for match in _RATE.finditer(text):
-            rates.add(Decimal(match[1].replace(",", ".")))
+        if "%" in text:
+            rates.update(Decimal(match[1].replace(",", ".")) for match in _RATE.finditer(text))
         for cell in line.cells:
-            bare = _BARE_RATE.fullmatch(visible(cell.text).strip())
+            shown = visible(cell.text).strip()
+            bare = _BARE_RATE.fullmatch(shown) if len(shown) <= _RATE_CHARACTERS else None
             if bare is not None:
                 rates.add(Decimal(f"{bare[1]}.{bare[2] or 0}"))
     return rates
