@@ -34,8 +34,8 @@ def read_labelled(draft: Draft, lines: Sequence[Line], *, beside_fields: bool = 
     """Fill `draft` from `lines` in reading order.
 
     `beside_fields` tells that the document names its fields in another way, so that of the page only
-    the amount due, the accounts and what deceives are asked for: who sends it, its number and dates
-    are left out, whose doubts would count for nothing.
+    number, amount due, accounts and what deceives are asked for: who sends it and its dates are left
+    out, whose doubts would count for nothing.
     """
     draft.printed = [shown for line in lines if (shown := line.printed).text]
     _put_kind(draft, lines)
@@ -45,8 +45,8 @@ def read_labelled(draft: Draft, lines: Sequence[Line], *, beside_fields: bool = 
     for item in (*found, *columns):
         by_field.setdefault(item.match.label.field, []).append(item)
     put_money(draft, by_field, lines)
+    _put_numbers(draft, by_field, lines)
     if not beside_fields:
-        _put_numbers(draft, by_field, lines)
         _put_dates(draft, by_field, lines)
     if not beside_fields or any(may_mix_scripts(line.text) for line in lines):
         put_parties(draft, lines, found)

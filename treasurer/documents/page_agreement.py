@@ -26,7 +26,16 @@ def compare(page: Draft, chosen: Draft, lines: Sequence[Line]) -> None:
     text = "\n".join(visible(line.text) for line in lines)
     for name, plural in (("seller", "sellers"), ("invoice_number", "invoice numbers")):
         value = chosen.text(name)
-        if value is not None and not _prints(text, value):
+        if value is None or _prints(text, value):
+            continue
+        if name == "invoice_number" and not _names_number(page):
+            # Nothing contradicts; intake holds it by this note, for people approve the page.
+            chosen.note(
+                "NUMBER_NOT_ON_PAGE",
+                "the visible page names no invoice number, only the embedded invoice does",
+                name,
+            )
+        else:
             mismatch(chosen, name, plural)
     payable = chosen.text("payable_amount") or chosen.text("tax_inclusive_amount")
     if payable is not None and not _shows(page, chosen, lines, Decimal(payable)):
@@ -39,6 +48,12 @@ def compare(page: Draft, chosen: Draft, lines: Sequence[Line]) -> None:
         mismatch(chosen, "pay_to_address", "wallets")
     if _names_other_currency(page, chosen, lines):
         mismatch(chosen, "currency", "currencies")
+
+
+def _names_number(page: Draft) -> bool:
+    """Whether a number is labelled on the page, be it one or several that differ."""
+    name = "invoice_number"
+    return name in page.fields or any(finding.field == name for finding in page.findings)
 
 
 def _names_other_currency(page: Draft, chosen: Draft, lines: Sequence[Line]) -> bool:

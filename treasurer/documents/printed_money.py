@@ -86,6 +86,7 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
         lines,
         prepaid_named=_on_account(lines) or "prepaid_amount" in found,
         credit=_is_credit(draft),
+        no_tax_named=Decimal(draft.text("tax_amount") or "1") == 0,
     )
     if not due and sums is not None:
         totals = _by_sums(totals, sums)

@@ -17,6 +17,7 @@ from treasurer.documents.layout import Cell, Line
 from treasurer.documents.unicode import visible
 
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?%")
+_ZERO_RATE = re.compile(r"(?<![\d.,])0(?:[.,]0{1,4})?\s?%")
 _BARE_RATE = re.compile(r"(?<![\d.,])([0-9]|[12]\d)(?:[.,](\d))?(?![\d.,%]|\s?\d)")
 _RATE_CHARACTERS = 4
 _CENTS = re.compile(r"\d[.,]\d{2}(?!\d)")
@@ -76,11 +77,12 @@ def printed_amounts(lines: Sequence[Line], *, credit: bool) -> list[Printed]:
 
 
 def find_totals(
-    lines: Sequence[Line], *, prepaid_named: bool, credit: bool
+    lines: Sequence[Line], *, prepaid_named: bool, credit: bool, no_tax_named: bool
 ) -> tuple[Totals | None, bool]:
     """The totals, None where the sums name none or several; and whether what is due stays unclear.
 
-    `prepaid_named` says that the document speaks of a prepayment.
+    `prepaid_named` says that the document speaks of a prepayment, `no_tax_named` that a tax of nothing
+    is printed beside its label.
     """
     amounts = printed_amounts(lines, credit=credit)
     by_value: dict[Decimal, Printed] = {}
@@ -93,7 +95,7 @@ def find_totals(
     rates = _rates(lines)
     gross = largest[0]
     split = _split(gross, by_value, rates)
-    if split is None and _untaxed(gross, amounts, rates):
+    if split is None and (no_tax_named or _zero_rated(lines)) and _repeated(gross, amounts):
         by_value.setdefault(_ZERO, Printed("0", _ZERO, False, None, by_value[gross].cell))
         split = gross, _ZERO
     if split is None:
@@ -162,11 +164,15 @@ def _near(value: Decimal, by_value: dict[Decimal, Printed]) -> list[Decimal]:
     return [amount for amount in around if amount in by_value]
 
 
-def _untaxed(gross: Decimal, amounts: Sequence[Printed], rates: set[Decimal]) -> bool:
-    """The largest amount stands several times, and a tax of nothing is printed."""
+def _zero_rated(lines: Sequence[Line]) -> bool:
+    """Whether `0 %` is printed. Any other nothing may be a discount, the freight or what was paid."""
+    return any(_ZERO_RATE.search(visible(line.text)) for line in lines)
+
+
+def _repeated(gross: Decimal, amounts: Sequence[Printed]) -> bool:
+    """The largest amount stands several times: as what is taxed, and as the total."""
     cells = {amount.cell for amount in amounts if amount.value == gross and not amount.negative}
-    nothing = any(amount.value == _ZERO for amount in amounts)
-    return len(cells) >= 2 and (nothing or _ZERO in rates)
+    return len(cells) >= 2
 
 
 def _prepaid(
