@@ -110,6 +110,7 @@ def _shared_symbol(lines: Sequence[Line]) -> str | None:
     symbols = {
         printed.currency_text.rstrip(".")
         for line in lines
+        if any(symbol in visible(line.text) for symbol in SHARED_SYMBOLS)
         for printed in find_amounts(visible(line.text))
         if printed.currency_text in SHARED_SYMBOLS
     }

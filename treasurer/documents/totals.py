@@ -139,15 +139,21 @@ def _split(
     gross: Decimal, by_value: dict[Decimal, Printed], rates: set[Decimal]
 ) -> tuple[Decimal, Decimal] | None:
     """The one pair of printed amounts that makes `gross` in the ratio of a printed rate."""
-    parts = [
-        (net, tax)
+    pairs = {
+        (net, gross - net)
         for net in by_value
-        for rate in rates
-        for tax in _near(net * rate / 100, by_value)
-        if _ZERO < tax < net
-    ]
-    pairs = {(net, tax) for net, tax in parts if net + tax == gross}
+        if _ZERO < gross - net < net
+        and gross - net in by_value
+        and any(gross - net in _around(net * rate / 100) for rate in rates)
+    }
     if not pairs:
+        parts = [
+            (net, tax)
+            for net in by_value
+            for rate in rates
+            for tax in _around(net * rate / 100)
+            if tax in by_value and _ZERO < tax < net
+        ]
         # Several rates: each part fits its rate, and the printed sums are those of the parts.
         groups = [*combinations(set(parts), 2), *combinations(set(parts[:_MOST_PARTS]), 3)]
         for group in groups:
@@ -157,11 +163,10 @@ def _split(
     return pairs.pop() if len(pairs) == 1 else None
 
 
-def _near(value: Decimal, by_value: dict[Decimal, Printed]) -> list[Decimal]:
-    """Printed amounts within a few cents of `value`: taxes are rounded line by line."""
+def _around(value: Decimal) -> list[Decimal]:
+    """The amounts within a few cents of `value`: taxes are rounded line by line."""
     middle = value.quantize(_CENT)
-    around = (middle + step * _CENT for step in range(-3, 4))
-    return [amount for amount in around if amount in by_value]
+    return [middle + step * _CENT for step in range(-3, 4)]
 
 
 def _zero_rated(lines: Sequence[Line]) -> bool:
