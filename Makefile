@@ -57,8 +57,8 @@ lock: ## renew the lock files (hashes, no addresses)
 	@.venv-bench/bin/python -m compileall -q -j 0 .venv-bench/lib $(OURS) > /dev/null 2>&1 || true
 	@touch $@
 
-fuzz: setup ## feed mutated documents to the readers for FUZZ_S seconds (an hour)
-	@$(PY) -m tests.support.fuzz $(or $(FUZZ_S),3600)
+fuzz: setup ## feed mutated documents to the readers for FUZZ_S seconds (an hour); FUZZ_SEED, FUZZ_FROM go on
+	@$(PY) -m tests.support.fuzz $(or $(FUZZ_S),3600) $(or $(FUZZ_SEED),0) $(or $(FUZZ_FROM),0)
 
 bench: .venv-bench/.installed ## compare with peers side by side, in one run (minutes)
 	@PYTHONPATH=. .venv-bench/bin/python -m bench

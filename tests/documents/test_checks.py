@@ -87,9 +87,11 @@ def test_self_billed_invoice_is_no_credit_note():
     assert parse(content).outcome is Outcome.ACCEPTED
 
 
-def test_due_before_issue_is_reviewed():
+def test_due_before_issue_is_noted():
     reading = parse(ubl_invoice(due_date="2026-11-19"))
     assert codes(reading) == {"DUE_BEFORE_ISSUE"}
+    assert reading.outcome is Outcome.ACCEPTED
+    assert parse(ubl_invoice(due_date="2026-11-20")).findings == ()
 
 
 @pytest.mark.parametrize(("currency", "accepted"), [("USD", False), ("USDC", True), ("BHD", True)])

@@ -81,6 +81,22 @@ def test_what_the_page_says_otherwise_is_reviewed(lines, xml, field):
     assert parse(content).outcome is Outcome.REVIEW
 
 
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("Policy of 2026", {"NUMBER_NOT_ON_PAGE"}),
+        ("INVOICE HF-1007", set()),
+        ("Invoice No: HF-1008", {"HYBRID_MISMATCH"}),
+        ("Invoice number", {"NUMBER_NOT_ON_PAGE"}),
+        ("Rechnung Nr. HF-1008 vom 12.11.2026", {"HYBRID_MISMATCH"}),
+    ],
+)
+def test_page_without_a_number_says_nothing_else_than_the_file(title, found):
+    reading = parse(hybrid_pdf(page(INVOICE=title), CII.encode()))
+    assert codes(reading) == found
+    assert (reading.outcome is Outcome.ACCEPTED) is ("HYBRID_MISMATCH" not in found)
+
+
 def test_account_that_the_page_does_not_print_is_no_mismatch():
     assert mismatched(hybrid_pdf(PAGE, cii((ACCOUNT, IBAN)).encode())) == set()
 

@@ -380,3 +380,21 @@ def test_nothing_paid_yet_leaves_the_total_due():
         "Grand Total   Rs. 1939.00\nAmount paid   Rs 0.00"
     )
     assert (reading.fields["payable_amount"], reading.fields["currency"]) == ("1939.00", "INR")
+
+
+NOTHING_PRINTED = "Halden Freight AS\nInvoice no. HF-1\n\nFreight\n\nInsurance\n\n0.00\n\n{rest}"
+
+
+@pytest.mark.parametrize(
+    ("rest", "tax"),
+    [
+        ("500.00 EUR\n\n500.00 EUR", None),
+        ("0 %\n\n500.00 EUR\n\n500.00 EUR", "0.00"),
+        ("10 %\n\n500.00 EUR\n\n500.00 EUR", None),
+        ("VAT: 0.00\n\n500.00 EUR\n\n500.00 EUR", "0.00"),
+    ],
+)
+def test_a_printed_nothing_is_no_proof_that_nothing_is_taxed(rest, tax):
+    reading = parse(NOTHING_PRINTED.format(rest=rest))
+    assert reading.fields.get("tax_amount") == tax
+    assert reading.fields["payable_amount"] == (None if tax is None else "500.00")

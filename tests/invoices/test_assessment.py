@@ -3,7 +3,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.cii import cii
-from tests.support.documents import parse, ubl_invoice
+from tests.support.documents import hybrid_pdf, parse, ubl_invoice
 from treasurer.documents.reading import Outcome, Severity
 from treasurer.invoices.assessment import assess, kind_of
 from treasurer.invoices.duplicates import Comparable
@@ -21,6 +21,11 @@ START = "<rsm:ExchangedDocumentContext>"
     [
         (cii((START, START + TEST)), "TEST_DOCUMENT"),
         (ubl_invoice(payable="-512.00", total="-512.00"), "NEGATIVE_TOTAL"),
+        (ubl_invoice(due_date="2026-11-19"), "DUE_BEFORE_ISSUE"),
+        (
+            hybrid_pdf(("From: Halden Freight AS", "Total due: 512.00 USD"), ubl_invoice()),
+            "NUMBER_NOT_ON_PAGE",
+        ),
     ],
 )
 def test_sound_readings_that_must_not_be_paid_are_held_for_a_person(content, code):

@@ -6,6 +6,7 @@ start it can open nothing: no file descriptor is left to be had. One request and
 """
 
 import base64
+import gc
 import json
 import os
 import resource
@@ -42,6 +43,9 @@ def main() -> None:
     # Whatever the readers load late (tables, codecs, fonts) must be there before the door closes.
     for document in _WARM_UP:
         parse_document(document, filename=None, media_type=None, limits=limits)
+    # What is there by now stays, and need not be looked through for garbage after each document.
+    gc.collect()
+    gc.freeze()
     _lock_down(limits)
     os.write(1, READY)
     while (head := _read_exactly(HEAD_BYTES)) is not None:

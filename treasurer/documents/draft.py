@@ -55,14 +55,11 @@ class Draft:
     def put(self, name: str, value: FieldValue, evidence: Evidence) -> None:
         """Record `value` as read at `evidence`, which is filed under `name`."""
         self.fields[name] = value
-        self.evidence[name] = Evidence(
-            name,
-            evidence.source,
-            evidence.location,
-            evidence.text[:EVIDENCE_CHARACTERS],
-            evidence.page,
-            evidence.box,
-        )
+        if evidence.field == name and len(evidence.text) <= EVIDENCE_CHARACTERS:
+            self.evidence[name] = evidence
+        else:
+            shown = evidence.text[:EVIDENCE_CHARACTERS]
+            self.evidence[name] = replace(evidence, field=name, text=shown)
 
     def put_xpath(self, name: str, value: FieldValue, path: str, text: str | None = None) -> None:
         """Record a value of an XML document; `text` defaults to the value."""
@@ -79,15 +76,16 @@ class Draft:
         return value if isinstance(value, str) else None
 
     def note(self, code: str, message: str, name: str | None = None) -> None:
-        self._find(Finding(code, message, name, Severity.NOTE))
+        self.add(Finding(code, message, name, Severity.NOTE))
 
     def review(self, code: str, message: str, name: str | None = None) -> None:
-        self._find(Finding(code, message, name, Severity.REVIEW))
+        self.add(Finding(code, message, name, Severity.REVIEW))
 
     def reject(self, code: str, message: str, name: str | None = None) -> None:
-        self._find(Finding(code, message, name, Severity.REJECT))
+        self.add(Finding(code, message, name, Severity.REJECT))
 
-    def _find(self, finding: Finding) -> None:
+    def add(self, finding: Finding) -> None:
+        """Record `finding`, once."""
         if finding in self.findings:
             return
         # A document must not fill the database with findings. The first of each severity is always
@@ -110,12 +108,17 @@ class Draft:
         return Reading(
             outcome=outcome,
             findings=tuple(
-                replace(finding, message=_storable_text(finding.message))
+                finding
+                if _UNSTORABLE.search(finding.message) is None
+                else replace(finding, message=_storable_text(finding.message))
                 for finding in self.findings
             ),
             fields={name: _storable(value) for name, value in self.fields.items()},
             evidence=tuple(
-                replace(item, text=_storable_text(item.text)) for item in self.evidence.values()
+                item
+                if _UNSTORABLE.search(item.text) is None
+                else replace(item, text=_storable_text(item.text))
+                for item in self.evidence.values()
             ),
             document_sha256=document_sha256,
             format=self.format,
@@ -131,6 +134,9 @@ def _within(lines: list[PrintedLine], characters: int) -> Iterator[PrintedLine]:
         characters -= len(line.text)
         if characters < 0:
             return
+        if _UNSTORABLE.search(line.text) is None:
+            yield line
+            continue
         yield replace(
             line,
             text=_storable_text(line.text),
@@ -139,7 +145,7 @@ def _within(lines: list[PrintedLine], characters: int) -> Iterator[PrintedLine]:
 
 
 def _storable_text(text: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", text)
+    return text if text.isprintable() else _UNSTORABLE.sub("\ufffd", text)
 
 
 def _storable(value: FieldValue) -> FieldValue:

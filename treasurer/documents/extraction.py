@@ -4,6 +4,7 @@ Must never parse a stranger's bytes in this process, nor give a child our enviro
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import math
@@ -29,6 +30,7 @@ from treasurer.kernel.errors import Transient
 
 _START_S = 30
 _WITHOUT_TEXT = ("PDF_NO_TEXT_LAYER", "IMAGE_NOT_READ")
+_PIPE_BYTES = 1024 * 1024
 _ANSWER_BYTES = 64 * 1024 * 1024
 
 
@@ -163,6 +165,9 @@ class _Child:
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
+        with contextlib.suppress(OSError):
+            # A whole document at once: with less room both sides take turns for each 64 KiB of it.
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         if self._receive(1, time.monotonic() + _START_S) != READY:
             self.stop()
             raise Transient(

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from lxml import etree
+
 from treasurer.documents.draft import Draft, Refused
 from treasurer.documents.layout import Line
 from treasurer.documents.limits import Limits
@@ -19,7 +21,6 @@ from treasurer.documents.page_agreement import (
     shown_amounts,
 )
 from treasurer.documents.readers.reader import Reader
-from treasurer.documents.reading import Severity
 
 _NAMES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml")
 """Factur-X and ZUGFeRD 2.1 on, ZUGFeRD 1.0 and 2.0, XRechnung; capitals differ between versions."""
@@ -41,75 +42,88 @@ class Attachment:
     content: bytes
 
 
-def read_hybrid(
-    page: Draft,
-    lines: Sequence[Line],
-    attachments: Sequence[Attachment],
-    readers: Sequence[Reader],
-    limits: Limits,
-) -> Draft:
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An attachment that was opened. `invoice` is None where it is none that we read: then `refused`
+    says why, or `root` is another kind of XML.
+    """
+
+    name: str
+    invoice: Draft | None
+    root: etree._Element | None
+    refused: Refused | None
+
+
+def read_embedded(
+    attachments: Sequence[Attachment], readers: Sequence[Reader], limits: Limits
+) -> list[Embedded]:
+    """Every attachment by the first of `readers`, those of XML formats, that claims it."""
+    return [_read_xml(attachment, readers, limits) for attachment in attachments]
+
+
+def _read_xml(attachment: Attachment, readers: Sequence[Reader], limits: Limits) -> Embedded:
+    document = Document(attachment.content, limits)
+    invoice, root, refused = None, None, None
+    try:
+        root = document.xml_root
+        reader = next((reader for reader in readers if reader.claims(document)), None)
+        invoice = None if reader is None else reader.read(document)
+    except Refused as error:
+        refused = error
+    return Embedded(attachment.name, invoice, root, refused)
+
+
+def read_hybrid(page: Draft, lines: Sequence[Line], embedded: Sequence[Embedded]) -> Draft:
     """The embedded invoice's fields with the findings of both, or `page` where none is embedded.
 
-    `readers` are those of XML formats.
+    What is embedded and no invoice becomes a finding of the page.
     """
-    found: list[tuple[Attachment, Draft]] = []
-    for attachment in attachments:
-        draft = _read_xml(page, lines, attachment, readers, limits)
-        if draft is not None:
-            found.append((attachment, draft))
+    found: list[tuple[str, Draft]] = []
+    for item in embedded:
+        if item.invoice is not None:
+            found.append((item.name, item.invoice))
+        else:
+            _report_unread(page, lines, item)
     if not found:
         return page
     found.sort(key=lambda pair: _rank(pair[0]))
-    attachment, chosen = found[0]
+    name, chosen = found[0]
     for other, draft in found[1:]:
-        if any(chosen.fields.get(name) != draft.fields.get(name) for name in _COMPARED):
+        if any(chosen.fields.get(key) != draft.fields.get(key) for key in _COMPARED):
             chosen.review(
                 "EMBEDDED_INVOICES_DIFFER",
-                f"{attachment.name[:60]} and {other.name[:60]} name different invoices; ask which holds",
+                f"{name[:60]} and {other[:60]} name different invoices; ask which holds",
             )
     chosen.format = "pdf-hybrid"
     chosen.printed = page.printed
     _carry(page, chosen)
     if lines:
         compare(page, chosen, lines)
-    locate(chosen, attachment.name, lines)
+    locate(chosen, name, lines)
     return chosen
 
 
-def _rank(attachment: Attachment) -> int:
-    name = attachment.name.lower()
-    return _NAMES.index(name) if name in _NAMES else len(_NAMES)
+def _rank(name: str) -> int:
+    lowered = name.lower()
+    return _NAMES.index(lowered) if lowered in _NAMES else len(_NAMES)
 
 
-def _read_xml(
-    page: Draft,
-    lines: Sequence[Line],
-    attachment: Attachment,
-    readers: Sequence[Reader],
-    limits: Limits,
-) -> Draft | None:
-    """The invoice in `attachment`; None, with a finding on the page, where it is none that we read."""
-    document = Document(attachment.content, limits)
-    try:
-        root = document.xml_root
-        for reader in readers:
-            if reader.claims(document):
-                return reader.read(document)
-    except Refused as refused:
+def _report_unread(page: Draft, lines: Sequence[Line], item: Embedded) -> None:
+    if item.refused is not None:
         page.review(
-            "EMBEDDED_XML_UNREADABLE", f"the embedded invoice cannot be read: {refused.message}"
+            "EMBEDDED_XML_UNREADABLE",
+            f"the embedded invoice cannot be read: {item.refused.message}",
         )
-        return None
+        return
     page.note(
         "EMBEDDED_XML_NOT_READ", "an embedded XML file is no invoice of a known format; not read"
     )
-    embedded = amounts_due(root)
-    if embedded is not None:
+    due = None if item.root is None else amounts_due(item.root)
+    if due is not None:
         printed = page.text("payable_amount")
         shown = {Decimal(printed)} if printed is not None else shown_amounts(lines)
-        if not embedded <= shown:
+        if not due <= shown:
             mismatch(page, "payable_amount", "amounts due")
-    return None
 
 
 def _carry(page: Draft, chosen: Draft) -> None:
@@ -117,14 +131,7 @@ def _carry(page: Draft, chosen: Draft) -> None:
     for finding in page.findings:
         if finding.code in _SETTLED_BY_XML:
             continue
-        match finding.severity:
-            case Severity.REJECT:
-                chosen.reject(finding.code, finding.message, finding.field)
-            case Severity.REVIEW if finding.code != "ALREADY_PAID":
-                chosen.review(finding.code, finding.message, finding.field)
-            case _:
-                # That it is paid leaves the reading sound; the assessment holds it by this note.
-                chosen.note(finding.code, finding.message, finding.field)
+        chosen.add(finding)
     # The XML seldom names a wallet. One that the page asks for must reach those who compare it.
     name = "pay_to_address"
     if chosen.fields.get(name) is None and page.fields.get(name) is not None:

@@ -16,7 +16,7 @@ from treasurer.documents.parties import put_parties
 from treasurer.documents.phrases import CREDIT, TITLE, says_paid, titles
 from treasurer.documents.printed_money import put_money
 from treasurer.documents.reading import FieldValue
-from treasurer.documents.unicode import deceptive, visible
+from treasurer.documents.unicode import deceptive, may_mix_scripts, visible
 from treasurer.documents.vat_ids import find_vat_ids
 
 _NUMBER_TOKEN = re.compile(r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#-]{0,40}", re.ASCII)
@@ -30,8 +30,13 @@ _DAY_FIRST_MONEY = frozenset(
 _DATES = frozenset({"issue_date", "due_date"})
 
 
-def read_labelled(draft: Draft, lines: Sequence[Line]) -> None:
-    """Fill `draft` from `lines` in reading order."""
+def read_labelled(draft: Draft, lines: Sequence[Line], *, beside_fields: bool = False) -> None:
+    """Fill `draft` from `lines` in reading order.
+
+    `beside_fields` tells that the document names its fields in another way, so that of the page only
+    number, amount due, accounts and what deceives are asked for: who sends it and its dates are left
+    out, whose doubts would count for nothing.
+    """
     draft.printed = [shown for line in lines if (shown := line.printed).text]
     _put_kind(draft, lines)
     found = find_pairs(lines)
@@ -41,9 +46,12 @@ def read_labelled(draft: Draft, lines: Sequence[Line]) -> None:
         by_field.setdefault(item.match.label.field, []).append(item)
     put_money(draft, by_field, lines)
     _put_numbers(draft, by_field, lines)
-    _put_dates(draft, by_field, lines)
-    put_parties(draft, lines, found)
-    _put_vat_id(draft, by_field, lines)
+    if not beside_fields:
+        _put_dates(draft, by_field, lines)
+    if not beside_fields or any(may_mix_scripts(line.text) for line in lines):
+        put_parties(draft, lines, found)
+    if not beside_fields:
+        _put_vat_id(draft, by_field, lines)
     _put_addresses(draft, lines)
     _put_accounts(draft, lines)
     _warnings(draft, lines)
@@ -233,6 +241,6 @@ def _put_accounts(draft: Draft, lines: Sequence[Line]) -> None:
 def _warnings(draft: Draft, lines: Sequence[Line]) -> None:
     for code, message in deceptive("\n".join(line.text for line in lines)):
         draft.review(code, message)
-    if any(says_paid(line) for line in lines):
+    if says_paid(lines):
         # The reading may be sound; paying it again would be wrong, so intake holds it by this code.
         draft.note("ALREADY_PAID", "the document says that it was paid; check before paying again")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from treasurer.documents.unicode import visible
-from treasurer.documents.vocabulary import LONGEST, VOCABULARY, Label, words_of
+from treasurer.documents.vocabulary import LONGEST, VOCABULARY, Label, first_word, words_of
 
 SEGMENT_CHARACTERS = 400
 """No label and value together are longer; a longer line is prose, and is cut before matching."""
@@ -64,9 +64,9 @@ def _longest(shown: str) -> tuple[Label, int, str] | None:
     percents = _PERCENT.findall(head) if "%" in head else []
     if percents:
         head = _PERCENT.sub(lambda match: " " * len(match.group()), head)
-    words = words_of(head)[:LONGEST]
-    if not words or words[0][0] not in _FIRST_WORDS:
+    if first_word(head) not in _FIRST_WORDS:
         return None
+    words = words_of(head)[:LONGEST]
     if not _BETWEEN.fullmatch(head[: _start(head, words[0][1])].lstrip("•*-–·● ")):
         return None
     best: tuple[Label, int] | None = None

@@ -6,8 +6,9 @@ stand at columns. Readers hand over lines from top to bottom; what reads them as
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from treasurer.documents.reading import Box, Evidence, PrintedLine, around
 from treasurer.documents.unicode import visible
@@ -15,8 +16,7 @@ from treasurer.documents.unicode import visible
 _CELLS = re.compile(r"(?:(?!\t|[ \u00a0]{2,}|\s\|\s).)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A piece of a line. `left` and `right` are columns of a text, or ten-thousandths of a page."""
 
     text: str
@@ -131,4 +131,4 @@ def joined(cells: Sequence[Cell]) -> Cell:
     boxes = [cell.box for cell in cells if cell.box is not None]
     box = (boxes[0][0], boxes[0][1], boxes[-1][2], boxes[-1][3]) if boxes else None
     text = "  ".join(cell.text for cell in cells)
-    return replace(first, text=text, right=last.right, box=box)
+    return first._replace(text=text, right=last.right, box=box)

@@ -17,6 +17,7 @@ from treasurer.documents.unicode import visible
 
 _PAYABLE = frozenset({"PayableAmount", "DuePayableAmount"})
 """BT-115 in UBL and in CII."""
+_NO_DIGIT = re.compile(r"[^0-9]+")
 _LOCATED = ("seller", "invoice_number", "payable_amount", "tax_amount", "iban", "pay_to_address")
 
 
@@ -25,7 +26,16 @@ def compare(page: Draft, chosen: Draft, lines: Sequence[Line]) -> None:
     text = "\n".join(visible(line.text) for line in lines)
     for name, plural in (("seller", "sellers"), ("invoice_number", "invoice numbers")):
         value = chosen.text(name)
-        if value is not None and not _prints(text, value):
+        if value is None or _prints(text, value):
+            continue
+        if name == "invoice_number" and not _names_number(page):
+            # Nothing contradicts; intake holds it by this note, for people approve the page.
+            chosen.note(
+                "NUMBER_NOT_ON_PAGE",
+                "the visible page names no invoice number, only the embedded invoice does",
+                name,
+            )
+        else:
             mismatch(chosen, name, plural)
     payable = chosen.text("payable_amount") or chosen.text("tax_inclusive_amount")
     if payable is not None and not _shows(page, chosen, lines, Decimal(payable)):
@@ -38,6 +48,12 @@ def compare(page: Draft, chosen: Draft, lines: Sequence[Line]) -> None:
         mismatch(chosen, "pay_to_address", "wallets")
     if _names_other_currency(page, chosen, lines):
         mismatch(chosen, "currency", "currencies")
+
+
+def _names_number(page: Draft) -> bool:
+    """Whether a number is labelled on the page, be it one or several that differ."""
+    name = "invoice_number"
+    return name in page.fields or any(finding.field == name for finding in page.findings)
 
 
 def _names_other_currency(page: Draft, chosen: Draft, lines: Sequence[Line]) -> bool:
@@ -55,7 +71,7 @@ def _names_other_currency(page: Draft, chosen: Draft, lines: Sequence[Line]) -> 
 def _shows(page: Draft, chosen: Draft, lines: Sequence[Line], payable: Decimal) -> bool:
     """A page may print a credit with a minus that the XML expresses by its type, or the other way."""
     printed = page.text("payable_amount") if chosen.text("payable_amount") is not None else None
-    shown = {Decimal(printed)} if printed is not None else shown_amounts(lines)
+    shown = {Decimal(printed)} if printed is not None else shown_amounts(_with(payable, lines))
     if chosen.text("document_kind") == "credit_note" or payable < 0:
         return abs(payable) in {abs(amount) for amount in shown}
     return payable in shown
@@ -76,21 +92,30 @@ def locate(chosen: Draft, file_name: str, lines: Sequence[Line]) -> None:
         if evidence.page is None:
             location = f"{file_name[:60]}{evidence.location}"
             chosen.evidence[name] = replace(evidence, location=location)
+    squeezed = [_squeezed(line.text) for line in lines]
     for name in _LOCATED:
         value, own = chosen.text(name), chosen.evidence.get(name)
-        line = None if value is None or own is None else _line_of(name, value, lines)
+        line = None if value is None or own is None else _line_of(name, value, lines, squeezed)
         if line is not None and own is not None and own.page is None:
             printed = line.evidence(name)
             chosen.evidence[name] = replace(own, page=printed.page, box=printed.box)
 
 
-def _line_of(name: str, value: str, lines: Sequence[Line]) -> Line | None:
+def _line_of(name: str, value: str, lines: Sequence[Line], squeezed: Sequence[str]) -> Line | None:
     """The last line that prints an amount, because totals stand below; the first for a text."""
     if name.endswith("_amount"):
-        shown = [line for line in lines if Decimal(value) in shown_amounts([line])]
-        return shown[-1] if shown else None
+        amount = Decimal(value)
+        shown = (line for line in reversed(_with(amount, lines)) if amount in shown_amounts([line]))
+        return next(shown, None)
     wanted = _squeezed(value)
-    return next((line for line in lines if wanted in _squeezed(line.text)), None)
+    pairs = zip(lines, squeezed, strict=True)
+    return next((line for line, text in pairs if wanted in text), None)
+
+
+def _with(amount: Decimal, lines: Sequence[Line]) -> list[Line]:
+    """The lines that hold the digits of `amount`, whatever parts them: the others cannot print it."""
+    digits = "".join(map(str, amount.normalize().as_tuple().digits)).strip("0")
+    return [line for line in lines if digits in _NO_DIGIT.sub("", line.text)]
 
 
 def _prints(text: str, value: str) -> bool:

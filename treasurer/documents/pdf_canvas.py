@@ -5,6 +5,7 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from treasurer.documents import pdf_calls
 from treasurer.documents.pdf_objects import Rectangle
 
 READABLE = 40
@@ -15,6 +16,7 @@ _SCALE = 1.5
 _MAX_PIXELS = 4_000_000
 _LARGE = 1_000_000_000
 _STEP = 1_000
+_FINE = 10_000
 
 
 class Canvas:
@@ -42,14 +44,14 @@ class Canvas:
         finally:
             pdfium.FPDFBitmap_Destroy(bitmap)
 
-    def paint_without(self, raws: list[Any]) -> bytes:
+    def paint_without(self, raws: list[int]) -> bytes:
         for raw in raws:
-            pdfium.FPDFPageObj_SetIsActive(raw, False)
+            pdf_calls.set_active(raw, False)
         try:
             return self.paint()
         finally:
             for raw in raws:
-                pdfium.FPDFPageObj_SetIsActive(raw, True)
+                pdf_calls.set_active(raw, True)
 
     def differs(self, one: bytes, other: bytes, box: Rectangle, contrast: int) -> bool:
         """Whether the two paintings differ inside a character's `box` by `contrast` grey levels.
@@ -82,16 +84,26 @@ class Projection:
 
     def project(self, box: Rectangle, width: int, height: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of `box` on a canvas of that size."""
-        x0, y0 = self._point(box[0], box[1])
-        x1, y1 = self._point(box[2], box[3])
-        left, right = sorted((int(x0 * width), int(x1 * width)))
-        top, bottom = sorted((int(y0 * height), int(y1 * height)))
+        x0, y0, x1, y1 = self._corners(box, width, height)
+        left, right = (x0, x1) if x0 <= x1 else (x1, x0)
+        top, bottom = (y0, y1) if y0 <= y1 else (y1, y0)
         return left, top, right, bottom
 
-    def _point(self, x: float, y: float) -> tuple[float, float]:
+    def holds_middle(self, box: Rectangle) -> bool:
+        """Whether the middle of `box` lies on the page."""
+        x0, y0, x1, y1 = self._corners(box, _FINE, _FINE)
+        return 0 <= (x0 + x1) // 2 <= _FINE and 0 <= (y0 + y1) // 2 <= _FINE
+
+    def _corners(self, box: Rectangle, width: int, height: int) -> tuple[int, int, int, int]:
+        left, bottom, right, top = box
+        origin_x, origin_y = self._origin
+        right_x, right_y = self._right
+        up_x, up_y = self._up
         return (
-            (self._origin[0] + x * self._right[0] + y * self._up[0]) / _LARGE,
-            (self._origin[1] + x * self._right[1] + y * self._up[1]) / _LARGE,
+            int((origin_x + left * right_x + bottom * up_x) / _LARGE * width),
+            int((origin_y + left * right_y + bottom * up_y) / _LARGE * height),
+            int((origin_x + right * right_x + top * up_x) / _LARGE * width),
+            int((origin_y + right * right_y + top * up_y) / _LARGE * height),
         )
 
 

@@ -6,14 +6,14 @@ absence changes nothing was never visible (white on white, behind an image, invi
 that is off, clipped away).
 """
 
-import ctypes
+from array import array
+from bisect import bisect_right
 from typing import Any
 
-import pypdfium2.raw as pdfium
-
-from treasurer.documents import pdf_objects
+from treasurer.documents import pdf_calls
+from treasurer.documents.pdf_calls import handle
 from treasurer.documents.pdf_canvas import PAINTED, READABLE, Canvas, Projection
-from treasurer.documents.pdf_objects import PageObject, Rectangle
+from treasurer.documents.pdf_objects import LooseBoxes, PageObject, PageObjects, Rectangle
 
 SMALLEST_FONT_PT = 4
 """Below this, print is no longer read: small print on real invoices has five points and more."""
@@ -27,36 +27,34 @@ class VisibleText:
     def __init__(self, page: Any, text_page: Any, count: int) -> None:
         self._page = page
         self._projection = Projection(page)
-        self._text_page = text_page
+        self._text_page = handle(text_page)
         self._count = count
-        self._objects = pdf_objects.page_objects(page)
-        self._covers = [
-            (item, pdf_objects.is_paper(item))
-            for item in self._objects
-            if pdf_objects.may_cover(item)
-        ]
+        self._box = array("d", [0.0] * 4)
+        self._objects = PageObjects(handle(page))
+        self._texts = [item for item in self._objects.leaves if item.is_text]
+        covers = [item for item in self._objects.leaves if self._objects.may_cover(item)]
+        self._papers = [item for item in covers if self._objects.is_paper(item)]
+        self._paper_orders = [item.order for item in self._papers]
+        papers = set(self._paper_orders)
+        self._others = [item for item in covers if item.order not in papers]
 
     def is_plain(self) -> bool:
         """Whether all text is certainly visible, told by its objects alone."""
-        return not any(
-            item.nested or self._doubtful(item, item.bounds)
-            for item in self._objects
-            if item.type == pdfium.FPDF_PAGEOBJ_TEXT
-        )
+        return not any(item.nested or self._doubtful(item, item.bounds) for item in self._texts)
 
     def hidden_characters(self) -> set[int]:
         """Indexes of the text page's characters that a person cannot see."""
         characters, boxes = self._characters_by_object()
-        texts = {
-            pdf_objects.address(item.raw): item
-            for item in self._objects
-            if item.type == pdfium.FPDF_PAGEOBJ_TEXT
-        }
+        texts = {item.raw: item for item in self._texts}
         hidden: set[int] = set()
         doubtful: dict[int, PageObject] = {}
         for key, indexes in characters.items():
             item = texts.get(key)
-            if item is None or self._is_tiny(item, indexes) or self._is_off_page(boxes[key]):
+            if (
+                item is None
+                or self._is_tiny(item, indexes)
+                or not self._projection.holds_middle(boxes[key])
+            ):
                 hidden.update(indexes)
             elif self._doubtful(item, boxes[key]):
                 doubtful[key] = item
@@ -66,11 +64,10 @@ class VisibleText:
         characters: dict[int, list[int]] = {}
         boxes: dict[int, Rectangle] = {}
         for index in range(self._count):
-            raw = pdfium.FPDFText_GetTextObject(self._text_page, index)
+            key = pdf_calls.get_text_object(self._text_page, index)
             # PDFium puts blanks and line ends between objects, which belong to none.
-            if not raw:
+            if not key:
                 continue
-            key = pdf_objects.address(raw)
             characters.setdefault(key, []).append(index)
             box = self._character_box(index)
             known = boxes.get(key, box)
@@ -83,40 +80,33 @@ class VisibleText:
         return characters, boxes
 
     def _character_box(self, index: int) -> Rectangle:
-        left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-        pdfium.FPDFText_GetCharBox(self._text_page, index, left, right, bottom, top)
-        return left.value, bottom.value, right.value, top.value
+        start = self._box.buffer_info()[0]
+        ends = (start, start + 8, start + 16, start + 24)
+        if not pdf_calls.get_char_box(self._text_page, index, *ends):
+            return 0.0, 0.0, 0.0, 0.0
+        left, right, bottom, top = self._box
+        return left, bottom, right, top
 
     def _is_tiny(self, item: PageObject, indexes: list[int]) -> bool:
-        if not item.nested and pdf_objects.font_size(item.raw) < SMALLEST_FONT_PT:
+        if not item.nested and self._objects.font_size(item.raw) < SMALLEST_FONT_PT:
             return True
-        box = pdfium.FS_RECTF()
-        pdfium.FPDFText_GetLooseCharBox(self._text_page, indexes[0], box)
-        height, width = abs(box.top - box.bottom), abs(box.right - box.left)
+        left, bottom, right, top = LooseBoxes(self._text_page).box(indexes[0])
+        height, width = abs(top - bottom), abs(right - left)
         # Turned by a quarter, the font's height lies across; the greater side is never too small.
         return bool(max(height, width) < SMALLEST_FONT_PT)
 
-    def _is_off_page(self, box: Rectangle) -> bool:
-        left, top, right, bottom = self._projection.project(box, 10_000, 10_000)
-        middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
-        return not (0 <= middle_x <= 10_000 and 0 <= middle_y <= 10_000)
-
     def _doubtful(self, item: PageObject, box: Rectangle | None) -> bool:
-        raw = item.raw
-        if box is None or not pdf_objects.is_plain_ink(raw):
+        raw, objects = item.raw, self._objects
+        if box is None or not objects.is_plain_ink(raw):
             return True
-        if not item.nested and pdf_objects.font_size(raw) < SMALLEST_FONT_PT:
+        if not item.nested and objects.font_size(raw) < SMALLEST_FONT_PT:
             return True
-        if self._is_off_page(box) or pdf_objects.in_optional_content(raw):
+        if not self._projection.holds_middle(box) or objects.in_optional_content(raw):
             return True
-        if not item.nested and not pdf_objects.clip_holds(raw, box):
+        if not item.nested and not objects.clip_holds(raw, box):
             return True
-        return any(
-            # Bounds of what a form paints are not the page's, so it may lie anywhere.
-            (cover.nested or _overlap(box, cover.bounds))
-            and (cover.order > item.order or not paper)
-            for cover, paper in self._covers
-        )
+        over = bisect_right(self._paper_orders, item.order)
+        return _covered(box, self._others) or _covered(box, self._papers[over:])
 
     def _unpainted(
         self,
@@ -155,7 +145,7 @@ class VisibleText:
         solid = [
             index
             for index in indexes
-            if chr(pdfium.FPDFText_GetUnicode(self._text_page, index)).isalnum()
+            if chr(pdf_calls.get_unicode(self._text_page, index)).isalnum()
         ]
         judged = [(index, self._character_box(index)) for index in solid or indexes]
         faint = [
@@ -166,6 +156,13 @@ class VisibleText:
         if 2 * len(faint) >= len(judged):
             return set(indexes)
         return {index for index, box in faint if not canvas.differs(full, without, box, PAINTED)}
+
+
+def _covered(box: Rectangle, covers: list[PageObject]) -> bool:
+    """Whether one may lie over or under `box`. What a form paints may lie anywhere: its bounds are
+    not the page's.
+    """
+    return any(cover.nested or _overlap(box, cover.bounds) for cover in covers)
 
 
 def _overlap(one: Rectangle | None, other: Rectangle | None) -> bool:

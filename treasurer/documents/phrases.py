@@ -56,8 +56,9 @@ def titles(lines: Sequence[Line]) -> Iterator[tuple[re.Match[str], int]]:
             yield match, index
 
 
-def says_paid(line: Line) -> bool:
-    """Whether the line says that the invoice was paid, or is the receipt of a payment."""
-    return _PAID.search(visible(line.text)) is not None or any(
-        _SETTLED_BY.match(visible(cell.text)) for cell in line.cells
+def says_paid(lines: Sequence[Line]) -> bool:
+    """Whether a line says that the invoice was paid, or is the receipt of a payment."""
+    text = "\n".join(visible(line.text) for line in lines)
+    return _PAID.search(text) is not None or any(
+        _SETTLED_BY.match(visible(cell.text)) for line in lines for cell in line.cells
     )

@@ -62,7 +62,9 @@ def put_currency(
     if shared is not None:
         candidates = _meant_by(shared, candidates, lines)
     if len({code for code, _cell in candidates}) == 1:
-        code, cell = min(candidates, key=lambda pair: (pair[1].page or 0, pair[1].number))
+        code, cell = min(
+            candidates, key=lambda pair: (pair[1].page or 0, pair[1].number, pair[1].left)
+        )
         draft.put("currency", code, cell.evidence("currency"))
     elif shared is not None or candidates:
         draft.review(
@@ -108,6 +110,7 @@ def _shared_symbol(lines: Sequence[Line]) -> str | None:
     symbols = {
         printed.currency_text.rstrip(".")
         for line in lines
+        if any(symbol in visible(line.text) for symbol in SHARED_SYMBOLS)
         for printed in find_amounts(visible(line.text))
         if printed.currency_text in SHARED_SYMBOLS
     }

@@ -82,15 +82,17 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
         _put_if_one(
             draft, name, _read_all(draft, name, beside.get(name, []), lines, decisive=False)
         )
+    on_account = _on_account(lines)
     sums, unclear = find_totals(
         lines,
-        prepaid_named=_on_account(lines) or "prepaid_amount" in found,
+        prepaid_named=on_account or "prepaid_amount" in found,
         credit=_is_credit(draft),
+        no_tax_named=Decimal(draft.text("tax_amount") or "1") == 0,
     )
     if not due and sums is not None:
         totals = _by_sums(totals, sums)
     _put_if_one(draft, "tax_inclusive_amount", totals)
-    payable = _payable(draft, due or totals, lines, is_due=bool(due))
+    payable = _payable(draft, due or totals, on_account=on_account and not due)
     if payable is None and not due and not totals and sums is not None:
         if not any(finding.field == "payable_amount" for finding in draft.findings):
             payable = _from_sums(draft, sums, unclear=unclear)
@@ -100,7 +102,8 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
         draft.put("payable_amount", payable.value, payable.cell.evidence("payable_amount"))
         _net_total(draft, payable)
         _taxed_lines(draft)
-        _prepayment(draft, lines)
+        if on_account:
+            _prepayment(draft, lines)
     beside_due = None if payable is None else (payable.currency_text, payable.cell)
     put_currency(draft, beside_due, found.get("currency", []), lines)
 
@@ -160,7 +163,7 @@ def _put_sums(draft: Draft, sums: Totals) -> None:
 def _prepayment(draft: Draft, lines: Sequence[Line]) -> None:
     """Total less amount due, where that difference is printed and a payment on account is named."""
     total, due = draft.text("tax_inclusive_amount"), draft.text("payable_amount")
-    if total is None or due is None or "prepaid_amount" in draft.fields or not _on_account(lines):
+    if total is None or due is None or "prepaid_amount" in draft.fields:
         return
     paid = Decimal(total) - Decimal(due)
     printed = [amount for amount in printed_amounts(lines, credit=False) if amount.value == paid]
@@ -174,7 +177,7 @@ def _is_credit(draft: Draft) -> bool:
 
 
 def _on_account(lines: Sequence[Line]) -> bool:
-    return any(_ON_ACCOUNT.search(visible(line.text)) for line in lines)
+    return _ON_ACCOUNT.search("\n".join(visible(line.text) for line in lines)) is not None
 
 
 def _read_all(
@@ -243,9 +246,7 @@ def _names_money(rest: str) -> bool:
     )
 
 
-def _payable(
-    draft: Draft, candidates: list[_Money], lines: Sequence[Line], *, is_due: bool
-) -> _Money | None:
+def _payable(draft: Draft, candidates: list[_Money], *, on_account: bool) -> _Money | None:
     if not candidates:
         return None
     if len({Decimal(money.value) for money in candidates}) > 1 or (
@@ -261,7 +262,7 @@ def _payable(
     # A total less what was paid on account is due, but that difference is not printed under a
     # label that we know: nothing is invented.
     nothing_paid = Decimal(draft.text("prepaid_amount") or "1") == 0
-    if not is_due and not nothing_paid and _on_account(lines):
+    if on_account and not nothing_paid:
         draft.review(
             "AMOUNT_DUE_UNCLEAR",
             "a total is printed and a payment on account; say what is still due",

@@ -6,9 +6,10 @@ amount of the page that is the sum of two others, in the ratio of a printed tax 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
+from typing import NamedTuple
 
 from treasurer.documents.amounts import PrintedAmount, find_amounts
 from treasurer.documents.currencies import SHARED_SYMBOLS, from_printed
@@ -16,7 +17,9 @@ from treasurer.documents.layout import Cell, Line
 from treasurer.documents.unicode import visible
 
 _RATE = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d{1,4})?)\s?%")
+_ZERO_RATE = re.compile(r"(?<![\d.,])0(?:[.,]0{1,4})?\s?%")
 _BARE_RATE = re.compile(r"(?<![\d.,])([0-9]|[12]\d)(?:[.,](\d))?(?![\d.,%]|\s?\d)")
+_RATE_CHARACTERS = 4
 _CENTS = re.compile(r"\d[.,]\d{2}(?!\d)")
 _CAPITAL = re.compile(r"\bcapital|stammkapital|kapital|capitale|kapitał", re.IGNORECASE)
 _MOST_AMOUNTS = 600
@@ -26,8 +29,7 @@ _ZERO = Decimal(0)
 _CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(NamedTuple):
     """An amount with cents or a currency, without its sign, and where it stands."""
 
     text: str
@@ -57,9 +59,10 @@ def printed_amounts(lines: Sequence[Line], *, credit: bool) -> list[Printed]:
     for line in lines:
         for cell in line.cells:
             text = visible(cell.text)
-            if not any(character.isdigit() for character in text) or _CAPITAL.search(text):
+            amounts = find_amounts(text)
+            if not amounts or _CAPITAL.search(text):
                 continue
-            for amount in find_amounts(text):
+            for amount in amounts:
                 currency = amount.currency_text
                 if currency not in SHARED_SYMBOLS and from_printed(currency or "") is None:
                     currency = None
@@ -74,11 +77,12 @@ def printed_amounts(lines: Sequence[Line], *, credit: bool) -> list[Printed]:
 
 
 def find_totals(
-    lines: Sequence[Line], *, prepaid_named: bool, credit: bool
+    lines: Sequence[Line], *, prepaid_named: bool, credit: bool, no_tax_named: bool
 ) -> tuple[Totals | None, bool]:
     """The totals, None where the sums name none or several; and whether what is due stays unclear.
 
-    `prepaid_named` says that the document speaks of a prepayment.
+    `prepaid_named` says that the document speaks of a prepayment, `no_tax_named` that a tax of nothing
+    is printed beside its label.
     """
     amounts = printed_amounts(lines, credit=credit)
     by_value: dict[Decimal, Printed] = {}
@@ -91,7 +95,7 @@ def find_totals(
     rates = _rates(lines)
     gross = largest[0]
     split = _split(gross, by_value, rates)
-    if split is None and _untaxed(gross, amounts, rates):
+    if split is None and (no_tax_named or _zero_rated(lines)) and _repeated(gross, amounts):
         by_value.setdefault(_ZERO, Printed("0", _ZERO, False, None, by_value[gross].cell))
         split = gross, _ZERO
     if split is None:
@@ -113,7 +117,7 @@ def thousands_by_sums(amount: PrintedAmount, others: Sequence[Printed]) -> Print
     made = any(Decimal(whole) - value in values for value in values)
     if len(cents) < 2 or len(cents) < len(others) or not made:
         return amount
-    return replace(amount, value=whole, problem=None)
+    return amount._replace(value=whole, problem=None)
 
 
 def _rates(lines: Sequence[Line]) -> set[Decimal]:
@@ -121,10 +125,11 @@ def _rates(lines: Sequence[Line]) -> set[Decimal]:
     rates: set[Decimal] = set()
     for line in lines:
         text = visible(line.text)
-        for match in _RATE.finditer(text):
-            rates.add(Decimal(match[1].replace(",", ".")))
+        if "%" in text:
+            rates.update(Decimal(match[1].replace(",", ".")) for match in _RATE.finditer(text))
         for cell in line.cells:
-            bare = _BARE_RATE.fullmatch(visible(cell.text).strip())
+            shown = visible(cell.text).strip()
+            bare = _BARE_RATE.fullmatch(shown) if len(shown) <= _RATE_CHARACTERS else None
             if bare is not None:
                 rates.add(Decimal(f"{bare[1]}.{bare[2] or 0}"))
     return rates
@@ -134,15 +139,21 @@ def _split(
     gross: Decimal, by_value: dict[Decimal, Printed], rates: set[Decimal]
 ) -> tuple[Decimal, Decimal] | None:
     """The one pair of printed amounts that makes `gross` in the ratio of a printed rate."""
-    parts = [
-        (net, tax)
+    pairs = {
+        (net, gross - net)
         for net in by_value
-        for rate in rates
-        for tax in _near(net * rate / 100, by_value)
-        if _ZERO < tax < net
-    ]
-    pairs = {(net, tax) for net, tax in parts if net + tax == gross}
+        if _ZERO < gross - net < net
+        and gross - net in by_value
+        and any(gross - net in _around(net * rate / 100) for rate in rates)
+    }
     if not pairs:
+        parts = [
+            (net, tax)
+            for net in by_value
+            for rate in rates
+            for tax in _around(net * rate / 100)
+            if tax in by_value and _ZERO < tax < net
+        ]
         # Several rates: each part fits its rate, and the printed sums are those of the parts.
         groups = [*combinations(set(parts), 2), *combinations(set(parts[:_MOST_PARTS]), 3)]
         for group in groups:
@@ -152,18 +163,21 @@ def _split(
     return pairs.pop() if len(pairs) == 1 else None
 
 
-def _near(value: Decimal, by_value: dict[Decimal, Printed]) -> list[Decimal]:
-    """Printed amounts within a few cents of `value`: taxes are rounded line by line."""
+def _around(value: Decimal) -> list[Decimal]:
+    """The amounts within a few cents of `value`: taxes are rounded line by line."""
     middle = value.quantize(_CENT)
-    around = (middle + step * _CENT for step in range(-3, 4))
-    return [amount for amount in around if amount in by_value]
+    return [middle + step * _CENT for step in range(-3, 4)]
 
 
-def _untaxed(gross: Decimal, amounts: Sequence[Printed], rates: set[Decimal]) -> bool:
-    """The largest amount stands several times, and a tax of nothing is printed."""
+def _zero_rated(lines: Sequence[Line]) -> bool:
+    """Whether `0 %` is printed. Any other nothing may be a discount, the freight or what was paid."""
+    return any(_ZERO_RATE.search(visible(line.text)) for line in lines)
+
+
+def _repeated(gross: Decimal, amounts: Sequence[Printed]) -> bool:
+    """The largest amount stands several times: as what is taxed, and as the total."""
     cells = {amount.cell for amount in amounts if amount.value == gross and not amount.negative}
-    nothing = any(amount.value == _ZERO for amount in amounts)
-    return len(cells) >= 2 and (nothing or _ZERO in rates)
+    return len(cells) >= 2
 
 
 def _prepaid(

@@ -5,6 +5,7 @@ Must never remove one silently: a stripped character is still a finding.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 BIDI_CONTROL = "BIDI_CONTROL"
 INVISIBLE_UNICODE = "INVISIBLE_UNICODE"
@@ -51,14 +52,24 @@ def deceptive(text: str) -> list[tuple[str, str]]:
 
 def visible(text: str) -> str:
     """`text` without the characters that `deceptive` reports, for showing and for matching."""
-    if text.isascii() and text.isprintable():
-        return text
+    return text if text.isascii() and text.isprintable() else _visible(text)
+
+
+@lru_cache(maxsize=4096)
+def _visible(text: str) -> str:
     return _ANY.sub("", text)
 
 
 def has_non_ascii_digit(text: str) -> bool:
     """Whether `text` has a decimal digit of another script, which `Decimal` would accept."""
     return _NON_ASCII_DIGIT.search(text) is not None
+
+
+def may_mix_scripts(text: str) -> bool:
+    """Whether `text` has a letter of a script that imitates Latin: then `mixes_scripts` is worth asking."""
+    return not text.isascii() and any(
+        _script(character) in _IMITATING for character in text if character.isalpha()
+    )
 
 
 def mixes_scripts(text: str) -> bool:
@@ -70,5 +81,6 @@ def mixes_scripts(text: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=1024)
 def _script(character: str) -> str:
     return unicodedata.name(character, "").partition(" ")[0]

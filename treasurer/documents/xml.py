@@ -5,7 +5,6 @@ Must never resolve, include or repair anything.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from lxml import etree
 
@@ -16,6 +15,9 @@ from treasurer.documents.unicode import deceptive
 _DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _LONGEST_TEXT = 20_000
+_WIDE = 64
+"""Of more children than that no table is made: an element may have a million of them."""
+_INCLUDES = etree.XPath("boolean(//xi:*)", namespaces={"xi": _XINCLUDE})
 
 
 def parse_xml(content: bytes, limits: Limits) -> etree._Element:
@@ -65,48 +67,88 @@ def _require_plain(root: etree._Element, limits: Limits) -> None:
         raise Refused(
             "XML_TOO_DEEP", f"the XML nests more than {limits.xml_depth} levels; send a plain one"
         )
-    if root.xpath("boolean(//xi:*)", namespaces={"xi": _XINCLUDE}):
+    if _INCLUDES(root):
         raise Refused("XINCLUDE_REFUSED", "the XML includes other files; send it complete")
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
     """An element with its readable path, so that each value can say where it stands.
 
-    `prefixes` maps prefix to namespace. A name is `prefix:Local`.
+    `prefixes` maps prefix to namespace. A name is `prefix:Local`. Nothing is computed before it is
+    asked for, and kept then: an invoice is asked for far more names than it has elements.
     """
 
-    element: etree._Element
-    path: str
-    prefixes: Mapping[str, str]
-    draft: Draft
+    __slots__ = (
+        "_above", "_by_tag", "_path", "_singles", "_step", "_wide", "draft", "element", "prefixes",
+    )  # fmt: skip
+
+    def __init__(
+        self, element: etree._Element, path: str, prefixes: Mapping[str, str], draft: Draft
+    ) -> None:
+        self.element = element
+        self.prefixes = prefixes
+        self.draft = draft
+        self._above = ""
+        self._path = self._step = path
+        self._singles: dict[str, Node | None] = {}
+        self._by_tag: dict[str, list[etree._Element]] | None = None
+        self._wide: bool | None = None
+
+    @property
+    def path(self) -> str:
+        """An XPath with the prefixes of `prefixes`."""
+        if not self._path:
+            self._path = f"{self._above}/{self._step}"
+        return self._path
 
     def child(self, *names: str) -> "Node | None":
         """Descend by singletons. A second element of that name rejects the document: taking the
         first or the last would let sender and payer read different invoices.
         """
-        node = self
+        node: Node | None = self
         for name in names:
-            found = node.children(name)
-            if not found:
+            if node is None:
                 return None
-            if len(found) > 1:
-                self.draft.reject(
-                    "DUPLICATE_ELEMENT",
-                    f"{node.path}/{name} stands {len(found)} times where one may; ask for a "
-                    "corrected invoice",
-                )
-            node = Node(found[0].element, f"{node.path}/{name}", self.prefixes, self.draft)
+            node = node._singles[name] if name in node._singles else node._single(name)
+        return node
+
+    def _single(self, name: str) -> "Node | None":
+        found = self._elements(name)
+        if len(found) > 1:
+            self.draft.reject(
+                "DUPLICATE_ELEMENT",
+                f"{self.path}/{name} stands {len(found)} times where one may; ask for a "
+                "corrected invoice",
+            )
+        node = self._below(found[0], name) if found else None
+        self._singles[name] = node
         return node
 
     def children(self, name: str) -> "list[Node]":
         """All children of that name, with their position in the path."""
-        prefix, local = name.split(":")
-        found = self.element.findall(f"{{{self.prefixes[prefix]}}}{local}")
         return [
-            Node(element, f"{self.path}/{name}[{position}]", self.prefixes, self.draft)
-            for position, element in enumerate(found, start=1)
+            self._below(element, f"{name}[{position}]")
+            for position, element in enumerate(self._elements(name), start=1)
         ]
+
+    def _below(self, element: etree._Element, step: str) -> "Node":
+        node = Node(element, "", self.prefixes, self.draft)
+        # The path of the node above, and not that node, which would make a circle of references.
+        node._above, node._step = self.path, step
+        return node
+
+    def _elements(self, name: str) -> list[etree._Element]:
+        tag = _clark(name, self.prefixes)
+        if self._by_tag is None:
+            # Counting is a walk of its own, so an element is counted once.
+            if self._wide is None:
+                self._wide = len(self.element) > _WIDE
+            if self._wide:
+                return list(self.element.iterchildren(tag))
+            self._by_tag = {}
+            for element in self.element:
+                self._by_tag.setdefault(str(element.tag), []).append(element)
+        return self._by_tag.get(tag, [])
 
     def walk(self, *names: str) -> "Iterator[Node]":
         """All descendants along that path, where repetition is allowed at every step."""
@@ -147,6 +189,12 @@ class Node:
             if node.value() is not None:
                 node.put(name)
                 return
+
+
+def _clark(name: str, prefixes: Mapping[str, str]) -> str:
+    prefix, _, local = name.partition(":")
+    namespace = prefixes[prefix]
+    return f"{{{namespace}}}{local}" if namespace else local
 
 
 def report_deceptive(root: etree._Element, draft: Draft) -> None:

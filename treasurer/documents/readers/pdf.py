@@ -10,7 +10,7 @@ import pypdfium2.raw as pdfium
 
 from treasurer.documents.attachments import is_program
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.hybrid import Attachment, read_hybrid
+from treasurer.documents.hybrid import Attachment, read_embedded, read_hybrid
 from treasurer.documents.labelled import read_labelled
 from treasurer.documents.layout import Line
 from treasurer.documents.limits import Limits
@@ -37,9 +37,15 @@ class PdfReader:
     def read(self, document: Document) -> Draft:
         pdf = _open(document.content)
         try:
-            page, lines = _read(pdf, document.limits)
-            attachments = _attachments(page, pdf, document.limits)
-            return read_hybrid(page, lines, attachments, self._embedded, document.limits)
+            draft, lines = _open_pages(pdf, document.limits)
+            # Files come first: beside an invoice that names its fields, less is asked of the page.
+            apart = Draft("pdf", structured=False)
+            attachments = _attachments(apart, pdf, document.limits)
+            embedded = read_embedded(attachments, self._embedded, document.limits)
+            _read(draft, lines, beside_fields=any(item.invoice for item in embedded))
+            for finding in apart.findings:
+                draft.add(finding)
+            return read_hybrid(draft, lines, embedded)
         except pdfium2.PdfiumError:
             raise _broken() from None
         finally:
@@ -61,7 +67,7 @@ def _broken() -> Refused:
     return Refused("PDF_BROKEN", "the PDF cannot be opened or read; export it again")
 
 
-def _read(pdf: pdfium2.PdfDocument, limits: Limits) -> tuple[Draft, list[Line]]:
+def _open_pages(pdf: pdfium2.PdfDocument, limits: Limits) -> tuple[Draft, list[Line]]:
     pages = len(pdf)
     if pages == 0:
         raise _broken()
@@ -74,15 +80,18 @@ def _read(pdf: pdfium2.PdfDocument, limits: Limits) -> tuple[Draft, list[Line]]:
     lines = _printed(draft, pdf, pages, limits)
     if pdfium.FPDF_GetSecurityHandlerRevision(pdf.raw) >= 0:
         draft.review("PDF_ENCRYPTED", "the PDF is encrypted, if without a password; look at it")
+    return draft, lines
+
+
+def _read(draft: Draft, lines: list[Line], *, beside_fields: bool) -> None:
     if lines:
-        read_labelled(draft, lines)
+        read_labelled(draft, lines, beside_fields=beside_fields)
     else:
         draft.review(
             "PDF_NO_TEXT_LAYER", "the PDF is an image without text; type the fields by hand"
         )
         for name in ("seller", "invoice_number", "currency", "payable_amount", "due_date", "iban"):
             draft.absent(name)
-    return draft, lines
 
 
 def _printed(draft: Draft, pdf: pdfium2.PdfDocument, pages: int, limits: Limits) -> list[Line]:

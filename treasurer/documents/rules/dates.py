@@ -5,10 +5,17 @@ from treasurer.documents.rules.rule import Rule
 
 
 def due_date(draft: Draft) -> None:
-    """What was due before it was billed is a slip, or was paid already."""
+    """What was due before it was billed is a slip, was paid already, or is billed late, as insurance is.
+
+    EN 16931 has no rule against it, so the reading is sound; the note makes intake hold the invoice.
+    """
     issued, due = draft.text("issue_date"), draft.text("due_date")
     if issued is not None and due is not None and due < issued:
-        draft.review("DUE_BEFORE_ISSUE", "the due date lies before the issue date", "due_date")
+        draft.note(
+            "DUE_BEFORE_ISSUE",
+            "the due date lies before the issue date; see that it was not paid then",
+            "due_date",
+        )
 
 
 def br_29(draft: Draft) -> None:

@@ -45,6 +45,12 @@ def words_of(text: str) -> list[tuple[str, int]]:
     return [(plain(match.group()), match.end()) for match in _WORD.finditer(text)]
 
 
+def first_word(text: str) -> str | None:
+    """The first of `words_of`, None where there is none."""
+    match = _WORD.search(text)
+    return None if match is None else plain(match.group())
+
+
 @lru_cache(maxsize=4096)
 def plain(word: str) -> str:
     """Without case and accents: upper-case print often drops them."""
