@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from bench.fakes import FakeChain, FakeSigner
-from bench.treasuries import Organization, approve, found, saga_context
+from bench.treasuries import Organization, approve, found, invented, saga_context
 from saga.engine import Pump
 from saga.steps.reserve import reserve
 from saga.transfer import MAX_IN_FLIGHT
@@ -37,13 +37,13 @@ class PaymentsBench:
         self._database: Database = open_database(urls, pool_size=POOL_SIZE)
         self._chain = FakeChain()
         self._signer = FakeSigner(self._chain)
-        self.context = saga_context(self._database, self._chain)
+        self.context = saga_context(self._database, self._chain)  # type: ignore[arg-type]
         self.pump = Pump(self.context, self._signer)  # type: ignore[arg-type]
         self._organizations: list[Organization] = []
 
     async def set_up(self) -> None:
         for number in range(ORGANIZATIONS):
-            self._organizations.append(await found(self._database, number, wallet_count=WALLETS))
+            self._organizations.append(await found(self._database, invented(number, WALLETS)))
 
     async def close(self) -> None:
         await self._database.close()
@@ -60,7 +60,7 @@ class PaymentsBench:
     async def _reserve_wave(self) -> float:
         a_wave = WALLETS * MAX_IN_FLIGHT
         due = {
-            organization.id: await approve(self._database, organization, self._signer, a_wave)
+            organization.id: await approve(self._database, organization, a_wave, self._signer.learn)
             for organization in self._organizations
         }
         started = time.perf_counter()
