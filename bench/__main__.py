@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from bench import anvil, backtest, intake, policy, readers, startup
+from bench import anvil, backtest, intake, policy, readers, scale, startup
 from bench.disks import Disk, disks, serve
 from bench.floor import Floor
 from bench.payments import PaymentsBench
@@ -39,6 +39,7 @@ class Size:
     requests: int
     decisions: int
     anvil: anvil.AnvilSize
+    scale: scale.ScaleSize
 
 
 FULL = Size(
@@ -49,6 +50,7 @@ FULL = Size(
     requests=1_500,
     decisions=100_000,
     anvil=anvil.AnvilSize(rounds=5, waves=4, batches=16, steps=100, latencies=20),
+    scale=scale.ScaleSize(few=10, many=1_000, rounds=7, payments=20, reads=200),
 )
 QUICK = Size(
     rounds=2,
@@ -58,13 +60,14 @@ QUICK = Size(
     requests=500,
     decisions=5_000,
     anvil=anvil.AnvilSize(rounds=2, waves=1, batches=4, steps=30, latencies=5),
+    scale=scale.ScaleSize(few=1, many=50, rounds=3, payments=8, reads=50),
 )
 
 Figures = dict[str, float]
 _TARGET = re.compile(r"\(target ([≥≤]) ([0-9.]+)\)$")
 
 
-PARTS = ("payments", "anvil", "intake", "decisions", "backtest", "readers", "starts")
+PARTS = ("payments", "scale", "anvil", "intake", "decisions", "backtest", "readers", "starts")
 
 
 def main(size: Size, parts: Sequence[str]) -> None:
@@ -78,6 +81,10 @@ def main(size: Size, parts: Sequence[str]) -> None:
             if "intake" in parts:
                 _say(f"intake, {disk.name}")
                 results[f"intake, {disk.name}"] = _run(_intake(disk, size))
+        if "scale" in parts:
+            _say("scale")
+            with serve(found[0]) as servers:
+                results["scale"] = _run(scale.measure(servers, size.scale))
         if "anvil" in parts:
             _say("anvil")
             with serve(found[0]) as servers:
