@@ -22,6 +22,7 @@ from bench.disks import Disk, disks, serve
 from bench.floor import Floor
 from bench.payments import PaymentsBench
 from bench.workflows import Workflows
+from tests.support.anvil import ANVIL
 from treasurer.db.engine import conninfo
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -85,7 +86,9 @@ def main(size: Size, parts: Sequence[str]) -> None:
             _say("scale")
             with serve(found[0]) as servers:
                 results["scale"] = _run(scale.measure(servers, size.scale))
-        if "anvil" in parts:
+        if "anvil" in parts and ANVIL is None:
+            _say("anvil: it is not installed; run `make anvil` (needs npm)")
+        elif "anvil" in parts:
             _say("anvil")
             with serve(found[0]) as servers:
                 results["anvil"] = _run(anvil.measure(servers, size.anvil))
