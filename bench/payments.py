@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from bench.fakes import FakeChain, FakeSigner
-from bench.treasuries import Organization, approve, found, saga_context
+from bench.treasuries import Organization, approve, found, invented, saga_context
 from saga.engine import Pump
 from saga.steps.reserve import reserve
 from saga.transfer import MAX_IN_FLIGHT
@@ -34,19 +34,20 @@ class PaymentsBench:
     """A database with organizations, and a pump over it."""
 
     def __init__(self, urls: DatabaseUrls) -> None:
-        self._database: Database = open_database(urls, pool_size=POOL_SIZE)
+        self.database: Database = open_database(urls, pool_size=POOL_SIZE)
         self._chain = FakeChain()
         self._signer = FakeSigner(self._chain)
-        self.context = saga_context(self._database, self._chain)
+        self.context = saga_context(self.database, self._chain)  # type: ignore[arg-type]
         self.pump = Pump(self.context, self._signer)  # type: ignore[arg-type]
-        self._organizations: list[Organization] = []
+        self.organizations: list[Organization] = []
+        """Alike, but for their names."""
 
     async def set_up(self) -> None:
         for number in range(ORGANIZATIONS):
-            self._organizations.append(await found(self._database, number, wallet_count=WALLETS))
+            self.organizations.append(await found(self.database, invented(number, WALLETS)))
 
     async def close(self) -> None:
-        await self._database.close()
+        await self.database.close()
 
     async def round(self, payments: int) -> Rates:
         """Settle at least `payments`, in whole waves."""
@@ -60,8 +61,8 @@ class PaymentsBench:
     async def _reserve_wave(self) -> float:
         a_wave = WALLETS * MAX_IN_FLIGHT
         due = {
-            organization.id: await approve(self._database, organization, self._signer, a_wave)
-            for organization in self._organizations
+            organization.id: await approve(self.database, organization, a_wave, self._signer.learn)
+            for organization in self.organizations
         }
         started = time.perf_counter()
         reserved = [len(await reserve(self.context, id_, ids)) for id_, ids in due.items()]
@@ -70,20 +71,31 @@ class PaymentsBench:
             raise RuntimeError(f"{sum(reserved)} of {WAVE} payments were reserved")
         return elapsed
 
+    async def reserve_one(self) -> None:
+        """One payment of the first organization, untimed."""
+        organization = self.organizations[0]
+        ids = await approve(self.database, organization, 1, self._signer.learn)
+        if len(await reserve(self.context, organization.id, ids)) != 1:
+            raise RuntimeError("the payment was not reserved")
+
     async def _settle_wave(self) -> float:
-        """Pump until no row moves; that the wave settled is looked up afterwards."""
+        """That the wave settled is looked up afterwards."""
+        elapsed = await self.settle()
+        await self._require_settled()
+        return elapsed
+
+    async def settle(self) -> float:
+        """Seconds until the pump moves no row any more."""
         started = time.perf_counter()
         while await self.pump.pass_once():
             continue
-        elapsed = time.perf_counter() - started
-        await self._require_settled()
-        return elapsed
+        return time.perf_counter() - started
 
     async def _require_settled(self) -> None:
         from sqlalchemy import text
 
-        for organization in self._organizations:
-            async with self._database.unit(organization.id) as connection:
+        for organization in self.organizations:
+            async with self.database.unit(organization.id) as connection:
                 rows = await connection.execute(
                     text("SELECT state, count(*) FROM payments GROUP BY state")
                 )

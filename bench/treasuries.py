@@ -4,19 +4,20 @@ Must never take part in what is timed. Organizations, people, payees and policie
 services; the payments, which would take a minute a thousand that way, by SQL, as proposing leaves them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
 
-from bench.fakes import FakeChain, FakeSigner, SoundTokens
-from saga.context import FeePolicy, Pace, SagaContext
+from bench.fakes import SoundTokens
+from saga.context import FeePolicy, Pace, SagaContext, TokenGuard
 from saga.failpoints import unarmed
 from treasurer.approvals.service import ApprovalService
 from treasurer.bootstrap import utc_now
 from treasurer.chain.fees import FeeCaps
+from treasurer.chain.port import Chain
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
 from treasurer.identity.model import User, UserState
@@ -48,6 +49,7 @@ AMOUNT_MINOR = 250_000_000
 OPENING_MINOR = 10**15
 OPENING_WEI = 10**24
 PAYEES = 8
+LASTS = timedelta(days=7)
 RAIL = Rail(CHAIN_ID, "benchmark", ETH, (RailToken(USDC, TOKEN, "USD"),), 7 * 24 * 3600)
 
 _POLICY = """
@@ -62,6 +64,7 @@ limits:
 payees: {cooling_off: 24 h}
 duplicates: {near: ask 1 of approver or cfo}
 runway: {deny_below: 30 days, ask_below: 90 days, ask: 1 of cfo, max_age: 7 days}
+batches: {at_most: %d}
 max_age: {ledger: 5 min, price: 15 min}
 approvals: {expire_after: 72 h}
 """
@@ -96,24 +99,50 @@ _PAYMENTS = text("""
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """What an organization is to have. Addresses are lower-case; `batch` payments go in one transaction,
+    and `first_nonce` is what its wallets have used.
+    """
+
+    number: int
+    wallets: Sequence[str]
+    payees: Sequence[str]
+    token: str = TOKEN
+    batch: int = 1
+    first_nonce: int = 0
+
+
+def invented(number: int, wallets: int) -> Outline:
+    """Addresses that nobody has the keys of: for a chain that does not ask for signatures."""
+    return Outline(
+        number,
+        [f"0x{number:020x}{0xAA:018x}{index:02x}" for index in range(wallets)],
+        [f"0x{number:020x}{index + 1:020x}" for index in range(PAYEES)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """An organization with wallets that can pay for ever, and payees that may be paid."""
 
     id: OrganizationId
+    token: str
     clerk: User
     wallets: tuple[Wallet, ...]
     payees: tuple[Payee, ...]
 
 
-def saga_context(database: Database, chain: FakeChain) -> SagaContext:
+def saga_context(
+    database: Database, chain: Chain, rail: Rail = RAIL, tokens: TokenGuard | None = None
+) -> SagaContext:
     """The pump's dependencies as bootstrap composes them, but for the chain; it never waits."""
     outbox = Outbox(queue=JobQueue(), clock=utc_now, new_id=uuid7)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=uuid7)
     return SagaContext(
         database=database,
-        chain=chain,  # type: ignore[arg-type]  # of the port, what the pump uses
-        rail=RAIL,
-        tokens=SoundTokens(),
+        chain=chain,
+        rail=rail,
+        tokens=tokens or SoundTokens(),
         fees=FeePolicy(120_000, FeeCaps(100 * GWEI, 150 * GWEI)),
         pace=replace(Pace(), poll=timedelta(0)),
         clock=utc_now,
@@ -133,9 +162,9 @@ def saga_context(database: Database, chain: FakeChain) -> SagaContext:
     )
 
 
-async def found(database: Database, number: int, *, wallet_count: int) -> Organization:
+async def found(database: Database, outline: Outline) -> Organization:
     """A live organization under the benchmark's policy, which allows every payment of ours."""
-    now = utc_now()
+    now, number = utc_now(), outline.number
     administrator = await create_organization(
         database,
         NewOrganization(
@@ -156,28 +185,42 @@ async def found(database: Database, number: int, *, wallet_count: int) -> Organi
     )
     await _person(database, organization_id, f"cfo@benchmark-{number}.example", Role.CFO)
     policies = PolicyService(database=database, clock=utc_now, new_id=uuid7)
-    await policies.activate_first(administrator.principal, _POLICY)
-    own = [await _fund(database, organization_id, index, now) for index in range(wallet_count)]
-    payees = await _payees(database, clerk.principal, administrator.principal, number)
-    return Organization(organization_id, clerk, tuple(own), payees)
+    await policies.activate_first(administrator.principal, _policy(outline.batch))
+    own = [
+        await _fund(database, organization_id, each, outline.first_nonce, now)
+        for each in outline.wallets
+    ]
+    payees = await _payees(database, clerk.principal, administrator.principal, outline.payees)
+    return Organization(organization_id, outline.token, clerk, tuple(own), payees)
+
+
+def _policy(batch: int) -> str:
+    """Without its line on batches a policy knows none."""
+    if batch > 1:
+        return _POLICY % batch
+    return "\n".join(line for line in _POLICY.splitlines() if not line.startswith("batches"))
 
 
 async def approve(
-    database: Database, organization: Organization, signer: FakeSigner, count: int
+    database: Database,
+    organization: Organization,
+    count: int,
+    learn: Callable[[ExecutionOrder], object] | None = None,
 ) -> list[PaymentId]:
-    """`count` approved payments of as many invoices, due for reserve now."""
+    """`count` approved payments of as many invoices, due for reserve now; `learn` is shown each order."""
     now = utc_now()
-    not_after = (now + timedelta(days=7)).replace(microsecond=0)
+    not_after = (now + LASTS).replace(microsecond=0)
     payees = [organization.payees[i % len(organization.payees)] for i in range(count)]
     ids = [PaymentId(uuid7()) for _ in range(count)]
     invoices = [uuid7() for _ in range(count)]
     permitted = tuple(sorted(wallet.address for wallet in organization.wallets))
     orders = [
-        _order(organization.id, id_, payee, permitted, now, not_after)
+        _order(organization, id_, payee, permitted, now)
         for id_, payee in zip(ids, payees, strict=True)
     ]
     for order in orders:
-        signer.learn(order)
+        if learn is not None:
+            learn(order)
     common = {
         "organization_id": organization.id,
         "submitter": organization.clerk.id,
@@ -205,21 +248,22 @@ async def approve(
 
 
 def _order(
-    organization_id: OrganizationId,
+    organization: Organization,
     payment_id: PaymentId,
     payee: Payee,
     permitted: Sequence[str],
     now: datetime,
-    not_after: datetime,
 ) -> ExecutionOrder:
+    as_of = now.replace(microsecond=0)
+    not_after = as_of + LASTS
     return ExecutionOrder(
-        organization_id=organization_id,
+        organization_id=organization.id,
         chain_id=CHAIN_ID,
-        token=TOKEN,
+        token=organization.token,
         token_decimals=USDC.decimals,
         items=(OrderItem(payment_id, payee.addresses[0].address, AMOUNT_MINOR),),
         permitted_wallets=tuple(permitted),
-        quote=Quote("USDC", AMOUNT_MINOR, 6, 1, 1, ("par",), now.replace(microsecond=0), not_after),
+        quote=Quote("USDC", AMOUNT_MINOR, 6, 1, 1, ("par",), as_of, not_after),
         not_after=not_after,
     )
 
@@ -243,11 +287,10 @@ async def _person(
 
 
 async def _fund(
-    database: Database, organization_id: OrganizationId, index: int, now: datetime
+    database: Database, organization_id: OrganizationId, address: str, nonce: int, now: datetime
 ) -> Wallet:
     id_ = WalletId(uuid7())
-    address = f"0x{organization_id.hex}{index:08x}"
-    wallet = Wallet(id_, CHAIN_ID, address, f"wallet {index}", "active", 0, 0)
+    wallet = Wallet(id_, CHAIN_ID, address, f"wallet {address[-4:]}", "active", nonce, 0)
     async with database.unit(organization_id) as connection:
         await wallets.insert(connection, organization_id, wallet, now)
         for asset, amount in ((USDC, OPENING_MINOR), (ETH, OPENING_WEI)):
@@ -265,18 +308,17 @@ async def _fund(
 
 
 async def _payees(
-    database: Database, clerk: Principal, administrator: Principal, number: int
+    database: Database, clerk: Principal, administrator: Principal, addresses: Sequence[str]
 ) -> tuple[Payee, ...]:
     service = PayeeService(database=database, clock=utc_now, new_id=uuid7)
     made = []
-    for index in range(PAYEES):
+    for index, address in enumerate(addresses):
         payee = await service.create(
             clerk,
             code=f"V-{index:03}",
-            name=f"Supplier {'ABCDEFGH'[index]} Ltd",
+            name=f"Supplier {index:03} Ltd",
             email=f"accounts@supplier-{index}.example",
         )
-        address = f"0x{number:020x}{index + 1:020x}"
         entry = await service.add_address(clerk, payee.id, chain_id=CHAIN_ID, address=address)
         await service.verify_address(administrator, entry.id, cooling_off_s=0)
         made.append(await service.get(clerk, payee.id))

@@ -3,9 +3,10 @@
 Blocks are read with their receipts and balances at one hash, as two providers agree on them.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -61,6 +62,36 @@ class Looked:
     waiting: tuple[TransferId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A block's evidence, read once for all slots that it used up: blocks hold hundreds."""
+
+    block: BlockEvidence
+    receipts: Mapping[bytes, Sequence[Receipt]]
+    """By transaction hash."""
+    logged: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    """By token: what each holder gained by the logs."""
+
+    @classmethod
+    def of(cls, block: BlockEvidence) -> "_Read":
+        receipts: dict[bytes, list[Receipt]] = defaultdict(list)
+        for receipt in block.receipts:
+            receipts[receipt.transaction_hash].append(receipt)
+        return cls(block, receipts)
+
+    def movements(self, transfer: Transfer) -> Mapping[str, Movement]:
+        """What each holder gained in the block, by the token's balances and by its logs."""
+        token = transfer.token
+        if token not in self.logged:
+            self.logged[token] = net_changes(self.block.receipts, token=token)
+        logged = self.logged[token]
+        moved = {owner: self.block.balances[token, owner] for owner in set(holders(transfer))}
+        return {
+            owner: Movement(moved=change.after - change.before, logged=logged.get(owner, 0))
+            for owner, change in moved.items()
+        }
+
+
 async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
     """Sort slots by their blocks. Raises Transient, or OutcomeUnknown where providers contradict."""
     finalized = await context.chain.finalized()
@@ -73,10 +104,16 @@ async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
             by_block[standing.block_number].append(standing)
     finals: list[Final] = []
     vanished: list[TransferId] = []
-    for number, group in by_block.items():
-        block = await context.chain.evidence(number, _holders(group))
+    blocks = await asyncio.gather(
+        *(context.chain.evidence(number, _holders(group)) for number, group in by_block.items()),
+        return_exceptions=True,  # so that none is still asked for when this raises
+    )
+    for group, block in zip(by_block.values(), blocks, strict=True):
+        if isinstance(block, BaseException):
+            raise block
+        read = None if block is None else _Read.of(block)
         for standing in group:
-            found = None if block is None else await _final(context, standing, block)
+            found = None if read is None else await _final(context, standing, read)
             if found is None:
                 # Another block stands there now: the receipt that was seen proves nothing.
                 vanished.append(standing.transfer.id)
@@ -93,9 +130,10 @@ def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
     return by_token
 
 
-async def _final(context: SagaContext, standing: Standing, block: BlockEvidence) -> Final | None:
-    transfer, own = standing.transfer, standing.payments | standing.cancels
-    found = [receipt for receipt in block.receipts if receipt.transaction_hash in own]
+async def _final(context: SagaContext, standing: Standing, read: _Read) -> Final | None:
+    transfer, block = standing.transfer, read.block
+    own = standing.payments | standing.cancels
+    found = [receipt for hash_ in own for receipt in read.receipts.get(hash_, ())]
     if block.block.hash != standing.block_hash or len(found) != 1:
         return None
     (receipt,) = found
@@ -106,7 +144,7 @@ async def _final(context: SagaContext, standing: Standing, block: BlockEvidence)
     elif transfer.allowance is not None:
         evidence = await _allowed(context, transfer, transfer.allowance, receipt, block)
     else:
-        evidence = examine(transfer, receipt, _movements(transfer, block))
+        evidence = examine(transfer, receipt, read.movements(transfer))
     if evidence.verdict is Verdict.CONTRADICTION:
         log.error("transfer.contradiction", transfer_id=str(transfer.id), reason=evidence.reason)
     return Final(transfer, receipt, evidence)
@@ -132,13 +170,3 @@ async def _allowed(
         if moved.sender == transfer.sender
     )
     return examine_allowance(transfer, order, receipt, allowed=allowed, used=used)
-
-
-def _movements(transfer: Transfer, block: BlockEvidence) -> Mapping[str, Movement]:
-    """What each holder gained in the block, by the token's balances and by its logs."""
-    logged = net_changes(block.receipts, token=transfer.token)
-    moved = {owner: block.balances[transfer.token, owner] for owner in set(holders(transfer))}
-    return {
-        owner: Movement(moved=change.after - change.before, logged=logged.get(owner, 0))
-        for owner, change in moved.items()
-    }

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.anvil import anvil, needs_anvil
-from tests.support.chain import development_profile, mine
+from tests.support.anvil import anvil
+from tests.support.chain import development_profile, mine, needs_anvil
 from tests.support.embedded import JsonRpc, address, signed
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.nonces import NonceHealth, SlotStanding, examine_nonces

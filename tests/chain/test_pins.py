@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from eth_hash.auto import keccak
 
-from tests.support.anvil import anvil, needs_anvil
-from tests.support.chain import FaultyNode, block_answer, development_profile
+from tests.support.anvil import anvil
+from tests.support.chain import FaultyNode, block_answer, development_profile, needs_anvil
 from tests.support.embedded import JsonRpc, address
 from treasurer.chain.errors import NetworkMismatch
 from treasurer.chain.evm import EvmChain

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from tests.support.anvil import anvil, needs_anvil
+from tests.support.anvil import anvil
+from tests.support.chain import needs_anvil
 from tests.support.deposits import PAYEE, STRANGER, Books, open_books
 from tests.support.embedded import address
 from treasurer.chain.finality import Depth

@@ -1,4 +1,4 @@
-"""Owns anvil for tests: where its binary lies, how it is started. `make anvil` installs it."""
+"""Owns anvil for tests and benchmarks: where its binary lies, how it is started. `make anvil` installs it."""
 
 import platform
 import shutil
@@ -8,8 +8,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-
-import pytest
 
 from tests.support.sources import ROOT
 
@@ -22,7 +20,6 @@ _INSTALLED = (
     / "bin/anvil"
 )
 ANVIL = str(_INSTALLED) if _INSTALLED.exists() else shutil.which("anvil")
-needs_anvil = pytest.mark.skipif(ANVIL is None, reason="no anvil: run `make anvil` (needs npm)")
 
 
 @contextmanager

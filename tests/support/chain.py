@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.anvil import anvil, needs_anvil
+from tests.support.anvil import ANVIL, anvil
 from tests.support.embedded import MANUAL, JsonRpc, devchain
 from treasurer.chain.networks import NetworkProfile, load_profile, shipped_profile
 from treasurer.embedded.devchain.seed import test_usd_address as usd_address
 
+needs_anvil = pytest.mark.skipif(ANVIL is None, reason="no anvil: run `make anvil` (needs npm)")
 Launcher = Callable[[], contextlib.AbstractContextManager[str]]
 
 

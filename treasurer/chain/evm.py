@@ -4,6 +4,7 @@ Of web3 it uses the provider alone (`node.py`): everything that repeats goes in 
 are read into our own types, so that an amount or a hash that is not exact is no answer.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Self
 
@@ -95,24 +96,19 @@ class EvmChain:
         self, number: int, holders: Mapping[str, Collection[str]]
     ) -> BlockEvidence | None:
         method = "eth_getBlockByNumber"
-        answer = await self._rpc.call(method, hex(number), False)
+        # Beside each other: the receipts name their block's hash, so both prove to be of one block.
+        answer, receipts = await asyncio.gather(
+            self._rpc.call(method, hex(number), False), self.receipts(number)
+        )
         if answer is None:
             return None
         block = decoding.decode(method, decoding.block, answer)
         _, hashes = decoding.decode(method, decoding.transaction_hashes, answer)
-        receipts = await self.receipts(number)
         if receipts is None or any(receipt.block_hash != block.hash for receipt in receipts):
             raise ChainReorganised(number)
         if [receipt.transaction_hash for receipt in receipts] != hashes:
             raise ChainBadAnswer(method, "the receipts are not those of the block's transactions")
-        balances: dict[tuple[str, str], BalanceChange] = {}
-        for token, owners in holders.items():
-            distinct = sorted(set(owners))
-            before = await self.token_balances(token, distinct, block.parent_hash)
-            after = await self.token_balances(token, distinct, block.hash)
-            for owner, old, new in zip(distinct, before, after, strict=True):
-                balances[token, owner] = BalanceChange(old, new)
-        return BlockEvidence(block, receipts, balances)
+        return BlockEvidence(block, receipts, await self._balance_changes(block, holders))
 
     async def code(self, address: str) -> bytes:
         answer = await self._rpc.call("eth_getCode", address, "latest")
@@ -147,11 +143,9 @@ class EvmChain:
     async def token_balances(
         self, token: str, owners: Sequence[str], block: BlockSelector = "latest"
     ) -> list[int]:
-        calls: list[tuple[Json, ...]] = [
-            ({"to": token, "data": "0x" + balance_of_call(owner).hex()}, _selector(block))
-            for owner in owners
-        ]
-        answers = await self._rpc.batch("eth_call", calls)
+        answers = await self._rpc.batch(
+            "eth_call", [_balance_of(token, owner, block) for owner in owners]
+        )
         return [_amount(token, "balanceOf(address)", answer) for answer in answers]
 
     async def token_allowances(
@@ -234,6 +228,26 @@ class EvmChain:
             },
         )
 
+    async def _balance_changes(
+        self, block: BlockRef, holders: Mapping[str, Collection[str]]
+    ) -> dict[tuple[str, str], BalanceChange]:
+        """By (token, holder), all in one batch: at the block's parent, then at the block."""
+        pairs = [
+            (token, owner) for token, owners in holders.items() for owner in sorted(set(owners))
+        ]
+        calls = [
+            _balance_of(token, owner, hash_)
+            for hash_ in (block.parent_hash, block.hash)
+            for token, owner in pairs
+        ]
+        answers = await self._rpc.batch("eth_call", calls)
+        amounts = [
+            _amount(token, "balanceOf(address)", answer)
+            for (token, _), answer in zip(pairs * 2, answers, strict=True)
+        ]
+        changes = zip(pairs, amounts[: len(pairs)], amounts[len(pairs) :], strict=True)
+        return {pair: BalanceChange(before, after) for pair, before, after in changes}
+
     async def _quantity(self, method: str, *parameters: Json) -> int:
         answer = await self._rpc.call(method, *parameters)
         return decoding.decode(method, decoding.quantity, answer)
@@ -265,6 +279,10 @@ def _selector(block: BlockSelector) -> Json:
     if isinstance(block, bytes):
         return {"blockHash": "0x" + block.hex(), "requireCanonical": True}
     return block if isinstance(block, str) else hex(block)
+
+
+def _balance_of(token: str, owner: str, block: BlockSelector) -> tuple[Json, ...]:
+    return {"to": token, "data": "0x" + balance_of_call(owner).hex()}, _selector(block)
 
 
 def _amount(token: str, function: str, answer: Result) -> int:
