@@ -5,10 +5,11 @@ Any number of workers may run; they share the work by leases, row locks and the 
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from saga.context import SagaContext
 from saga.engine import Pump
 from saga.steps.allow import allow_confirmed
 from saga.steps.resolve import resolve_confirmed
@@ -26,7 +27,6 @@ from treasurer.bootstrap import (
 )
 from treasurer.chain.pinning import require_network
 from treasurer.chain.port import Chain
-from treasurer.deposits.service import DepositService
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.documents.ocr import Tesseract
@@ -39,6 +39,9 @@ from worker.jobs import register, retry_stalled
 from worker.mailbox import MailboxRound
 from worker.networks import read_network
 from worker.sealer import seal_all
+
+Work = Callable[[], Awaitable[int]]
+"""One turn; how much was done."""
 
 log = structlog.get_logger("worker")
 
@@ -66,38 +69,12 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         await require_network(chain, core.network)
         context = saga_context(core, chain)
         pump = Pump(context, signer)
-        deposits = open_deposits(core, chain)
         async with core.queue_app.open_async():
             ready()
             async with asyncio.TaskGroup() as group:
                 group.create_task(pump.run(stop))
-                group.create_task(
-                    _every(0.5, stop, "seal", lambda: seal_all(core.database, core.audit))
-                )
-                group.create_task(
-                    _every(
-                        5.0,
-                        stop,
-                        "heads",
-                        lambda: _sign_heads(core, signer),
-                    )
-                )
-                group.create_task(
-                    _every(
-                        2.0,
-                        stop,
-                        "deposits",
-                        lambda: _follow(core, deposits),
-                    )
-                )
-                group.create_task(_every(2.0, stop, "network", lambda: _read_network(core, chain)))
-                group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
-                group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
-                group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
-                group.create_task(_every(5.0, stop, "top_up", lambda: top_up_low(context)))
-                group.create_task(
-                    _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
-                )
+                for seconds, what, work in _clockwork(core, chain, signer, context):
+                    group.create_task(_every(seconds, stop, what, work))
                 group.create_task(
                     reconcile_nightly(
                         core.database,
@@ -117,6 +94,28 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         await core.close()
 
 
+def _clockwork(
+    core: Core, chain: Chain, signer: HeadSigner, context: SagaContext
+) -> Sequence[tuple[float, str, Work]]:
+    """What is done again and again, with the seconds between two turns."""
+    deposits = open_deposits(core, chain)
+    return (
+        (0.5, "seal", lambda: seal_all(core.database, core.audit)),
+        (5.0, "heads", lambda: sign_heads(core.database, core.audit, signer, core.incidents)),
+        (2.0, "deposits", lambda: follow_all(core.database, deposits, core.incidents)),
+        (
+            2.0,
+            "network",
+            lambda: read_network(core.database, chain, core.rail.chain_id, core.clock),
+        ),
+        (2.0, "expire", lambda: _expire(core)),
+        (2.0, "resolve", lambda: resolve_confirmed(context)),
+        (2.0, "allow", lambda: allow_confirmed(context)),
+        (5.0, "top_up", lambda: top_up_low(context)),
+        (10.0, "stalled", lambda: retry_stalled(core.queue_app)),
+    )
+
+
 async def _jobs(core: Core, stop: asyncio.Event) -> None:
     worker = asyncio.create_task(
         core.queue_app.run_worker_async(
@@ -133,9 +132,7 @@ async def _jobs(core: Core, stop: asyncio.Event) -> None:
     await asyncio.wait([worker])
 
 
-async def _every(
-    seconds: float, stop: asyncio.Event, name: str, work: Callable[[], Awaitable[int]]
-) -> None:
+async def _every(seconds: float, stop: asyncio.Event, name: str, work: Work) -> None:
     """Repeat `work`; a failure is logged and tried again at the next turn."""
     while not stop.is_set():
         try:
@@ -146,18 +143,6 @@ async def _every(
             await asyncio.wait_for(stop.wait(), seconds)
         except TimeoutError:
             continue
-
-
-async def _read_network(core: Core, chain: Chain) -> int:
-    return await read_network(core.database, chain, core.rail.chain_id, core.clock)
-
-
-async def _sign_heads(core: Core, signer: HeadSigner) -> int:
-    return await sign_heads(core.database, core.audit, signer, core.incidents)
-
-
-async def _follow(core: Core, deposits: DepositService) -> int:
-    return await follow_all(core.database, deposits, core.incidents)
 
 
 async def _expire(core: Core) -> int:
