@@ -26,18 +26,18 @@ def usual_recursion_limit() -> None:
 
 
 @pytest.fixture(scope="session")
-def template() -> Iterator[Template]:
+def migrated() -> Iterator[Template]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     with (
         postgres_server() as server,
-        template_database(server, f"test_{worker}_{os.getpid()}") as migrated,
+        template_database(server, f"test_{worker}_{os.getpid()}") as template,
     ):
-        yield migrated
+        yield template
 
 
 @pytest.fixture(scope="module")
-def database_urls(template: Template) -> Iterator[DatabaseUrls]:
-    with copied_database(template) as urls:
+def database_urls(migrated: Template) -> Iterator[DatabaseUrls]:
+    with copied_database(migrated) as urls:
         yield urls
 
 
