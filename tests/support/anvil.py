@@ -1,4 +1,4 @@
-"""Owns anvil for tests and benchmarks: where its binary lies, how it is started. `make anvil` installs it."""
+"""Owns anvil for tests and bench: where its binary lies, how it is started. `make anvil` installs it."""
 
 import platform
 import shutil
