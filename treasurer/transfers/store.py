@@ -23,7 +23,7 @@ _QUARANTINED = text(f"""
     ) AS payment_ids, {_COLUMNS}
     FROM transfers t LEFT JOIN transfer_resolutions r
       ON r.organization_id = t.organization_id AND r.transfer_id = t.id AND r.ended_at IS NULL
-    WHERE t.organization_id = :organization_id AND t.state = 'quarantined' ORDER BY t.id LIMIT 200
+    WHERE t.organization_id = :organization_id AND t.quarantined ORDER BY t.id LIMIT 200
 """)
 _IS_QUARANTINED = text("""
     SELECT state = 'quarantined' FROM transfers
