@@ -15,8 +15,6 @@ from treasurer.documents.unicode import deceptive
 _DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _LONGEST_TEXT = 20_000
-_WIDE = 64
-"""Of more children than that no table is made: an element may have a million of them."""
 _INCLUDES = etree.XPath("boolean(//xi:*)", namespaces={"xi": _XINCLUDE})
 
 
@@ -79,7 +77,7 @@ class Node:
     """
 
     __slots__ = (
-        "_above", "_by_tag", "_path", "_singles", "_step", "_wide", "draft", "element", "prefixes",
+        "_above", "_by_tag", "_path", "_singles", "_step", "draft", "element", "prefixes",
     )  # fmt: skip
 
     def __init__(
@@ -92,7 +90,6 @@ class Node:
         self._path = self._step = path
         self._singles: dict[str, Node | None] = {}
         self._by_tag: dict[str, list[etree._Element]] | None = None
-        self._wide: bool | None = None
 
     @property
     def path(self) -> str:
@@ -140,13 +137,10 @@ class Node:
     def _elements(self, name: str) -> list[etree._Element]:
         tag = _clark(name, self.prefixes)
         if self._by_tag is None:
-            # Counting is a walk of its own, so an element is counted once.
-            if self._wide is None:
-                self._wide = len(self.element) > _WIDE
-            if self._wide:
-                return list(self.element.iterchildren(tag))
+            # One walk for all names, in libxml2: a stranger's element may have a million children.
             self._by_tag = {}
-            for element in self.element:
+            known = [f"{{{namespace}}}*" for namespace in self.prefixes.values()]
+            for element in self.element.iterchildren(*known):
                 self._by_tag.setdefault(str(element.tag), []).append(element)
         return self._by_tag.get(tag, [])
 
