@@ -6,7 +6,6 @@ other rules may ask on top, because combining can turn a stricter tier into fewe
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations, pairwise
-from math import prod
 
 from policy.decision import ApprovalRequirement
 from policy.document import PolicyDocument
@@ -49,9 +48,9 @@ def require_monotone(document: PolicyDocument, rules: Sequence[Rule]) -> None:
             f"rules beside the tiers ask {len(set(on_top))} different groups of people; at most"
             f" {MOST_QUESTIONS} can be proved together: let some of them ask the same",
         )
-    ways = prod(
-        len(branches) for branches in {each.branches for rule in rules for each in rule.asks()}
-    )
+    ways = 1
+    for branches in {each.branches for rule in rules for each in rule.asks()}:
+        ways *= len(branches)
     if ways > MOST_WAYS_TOGETHER:
         raise Fault(
             "POLICY_TOO_MANY_WAYS",

@@ -113,7 +113,7 @@ class BrokenRule(Rule):
         raise ZeroDivisionError
 
 
-PROPERTY = settings(max_examples=200, deadline=None)
+PROPERTY = settings(max_examples=60, deadline=None)
 """For every property over decisions: no deadline, because machines differ."""
 
 _minor = st.one_of(
