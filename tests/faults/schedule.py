@@ -19,17 +19,18 @@ from typing import cast
 
 from saga.context import SagaContext
 from saga.engine import Pump
+from saga.steps.top_up import top_up
 from tests.faults.chain import NodeChain
 from tests.faults.faults import Abandoned, FaultyChain, FaultySigner, Life, Plan, Witness
 from tests.faults.signers import Signs
-from tests.faults.world import World, build_world
+from tests.faults.world import LOW_GAS_WEI, POLICY, World, build_world, gas_section
 from treasurer.chain.port import Chain
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 
 WORKERS = 4
 EACH_WITH_BATCHES = 4
-"""Of so many seeds one pays several at once through the disperse contract."""
+"""Of so many seeds one pays batches through the disperse contract, and another fills up a wallet."""
 ROUNDS_A_WAVE = 4
 MOST_ROUNDS_AFTERWARDS = 60
 USDC_UNIT = 10**6
@@ -74,7 +75,8 @@ class Engine:
         chain = variant.chain(FaultyChain(world.node, self.life, witness))
         # A machine whose clock is an hour off, ahead or behind.
         wrong = plan.rng.choice((-1, 1)) if plan.draw("clock skewed", plan.skews) else 0
-        context = world.context(
+        self._organization_id = world.organization.id
+        self._context = context = world.context(
             chain,
             failpoint=self.life.reach,
             clock=lambda: world.clock() + timedelta(hours=wrong),
@@ -87,7 +89,11 @@ class Engine:
         return self.task is None
 
     def start(self) -> None:
-        self.task = asyncio.create_task(self.pump.pass_once())
+        self.task = asyncio.create_task(self.turn())
+
+    async def turn(self) -> int:
+        """What the worker does on its own: gas money, then a pass of the pump."""
+        return await top_up(self._context, self._organization_id) + await self.pump.pass_once()
 
     async def until_quiet(self) -> None:
         """Until its pass ended or hangs."""
@@ -108,9 +114,12 @@ async def run_schedule(database: Database, seed: int, variant: Variant | None = 
     variant = variant or Variant()
     rng = Random(seed)
     batches = seed % EACH_WITH_BATCHES == EACH_WITH_BATCHES - 1
+    name, fills_up = f"schedule {seed} {variant.name}", seed % EACH_WITH_BATCHES == 1
     world = await build_world(
         database,
-        f"schedule {seed} {variant.name}",
+        name,
+        policy=POLICY + (gas_section(name, 2) if fills_up else ""),
+        gas_wei=(LOW_GAS_WEI,) if fills_up else (),
         finality_lag=rng.randint(1, 4),
         batches=batches,
     )
@@ -194,10 +203,11 @@ async def _afterwards(world: World, variant: Variant, witness: Witness) -> None:
     engine = Engine(world, calm, witness, variant)
     for turn in range(MOST_ROUNDS_AFTERWARDS):
         world.clock.advance(seconds=21 if turn < 20 else 3601)
-        await engine.pump.pass_once()
+        await engine.turn()
         world.node.mine()
         if not await world.rows(
-            "SELECT FROM payments WHERE state NOT IN ('settled', 'denied', 'expired') LIMIT 1"
+            "SELECT FROM payments WHERE state NOT IN ('settled', 'denied', 'expired')"
+            " UNION ALL SELECT FROM top_ups WHERE state = 'executing' LIMIT 1"
         ):
             break
 
@@ -236,7 +246,10 @@ async def _unpaid(world: World) -> list[str]:
         held = world.node.state.tokens.get(payee.addresses[0].address, 0)
         if held != due:
             faults.append(f"{payee.code} holds {held}, was due {due}")
-    return faults
+    left = await world.rows(
+        "SELECT count(*) FROM top_ups WHERE state = 'executing' HAVING count(*) > 0"
+    )
+    return faults + [f"{count} top-ups left" for (count,) in left]
 
 
 async def _counts(world: World) -> tuple[int, int, int, int]:

@@ -7,28 +7,22 @@ from saga.engine import Pump
 from saga.steps.reserve import reserve
 from saga.steps.top_up import top_up
 from tests.faults.chain import NodeChain
-from tests.faults.signers import address_of, key_of
-from tests.faults.world import GAS_WEI, POLICY, World, build_world
+from tests.faults.world import GAS_WEI, LOW_GAS_WEI, POLICY, World, build_world, gas_section
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 
 ETHER = 10**18
-LOW_WEI, BELOW, AMOUNT, DAY = 1 * ETHER, 5, 20, 45
+AMOUNT = 20
 
 
 async def pool(database: Database, name: str, *, low: int, section: bool = True) -> World:
     """`low` wallets below the mark, and one behind them that gives if the policy set says so."""
-    giver = address_of(key_of(f"{name} {low}"))
-    gas = (
-        f"gas: {{wallet: '{giver}', below_gwei: {BELOW}000000000, top_up_gwei: {AMOUNT}000000000,"
-        f" rolling_24h_gwei: {DAY}000000000}}\n"
-    )
     return await build_world(
         database,
         name,
         wallets=low + 1,
-        policy=POLICY + (gas if section else ""),
-        gas_wei=(LOW_WEI,) * low,
+        policy=POLICY + (gas_section(name, low) if section else ""),
+        gas_wei=(LOW_GAS_WEI,) * low,
     )
 
 
@@ -62,7 +56,7 @@ async def test_a_low_wallet_is_filled_up_and_booked(laboratory: Database) -> Non
         seen += await violations(world)
     assert seen == []
     assert await world.rows("SELECT state FROM top_ups") == [("settled",)]
-    assert world.node.state.native[low.address] == LOW_WEI + AMOUNT * ETHER
+    assert world.node.state.native[low.address] == LOW_GAS_WEI + AMOUNT * ETHER
     fee = GAS_WEI - AMOUNT * ETHER - world.node.state.native[giver.address]
     assert 0 < fee < ETHER
     assert dict(

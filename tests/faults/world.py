@@ -99,6 +99,14 @@ _PAYMENTS = text("""
 """)
 
 BATCHES = "batches: {at_most: 20}\n"
+LOW_GAS_WEI = 10**18
+GAS = "gas: {{wallet: '{}', below_gwei: 5{}, top_up_gwei: 20{}, rolling_24h_gwei: 45{}}}\n"
+"""Below 5 coins a wallet gets 20, and all of them 45 a day."""
+
+
+def gas_section(name: str, index: int) -> str:
+    """Of a policy set whose gas money comes from wallet `index` of the world `name`."""
+    return GAS.format(address_of(key_of(f"{name} {index}")), *["0" * 9] * 3)
 
 
 @dataclass(frozen=True)

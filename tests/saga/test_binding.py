@@ -141,6 +141,8 @@ async def test_the_signer_has_the_last_word_and_loses_nothing(treasury: Treasury
         assert time.monotonic() < deadline
     ((reason,),) = await treasury.rows("SELECT reason FROM transfers")
     assert "the signer refused" in str(reason)
+    # A freeze is nobody's surprise.
+    assert await treasury.rows("SELECT kind FROM incidents") == []
     await treasury.signer.unfreeze()
     await pump_until(treasury, pump, [payment], PaymentState.SETTLED)
     assert await treasury.rows("SELECT count(*) FROM attempts") == [(1,)]
