@@ -37,10 +37,13 @@ class FaultView(BaseModel):
 
 
 class VerificationView(BaseModel):
-    """`verified` when every seal up to `sequence` follows from the one before."""
+    """`verified` when every seal up to `sequence` follows from the one before. `signed_sequence` is the
+    last seal whose signature was verified; null where none is signed, or no key is pinned to verify with.
+    """
 
     verified: bool
     sequence: int
+    signed_sequence: int | None
     head_hash: str
     fault: FaultView | None
 
@@ -116,6 +119,7 @@ async def verification(caller: Auditor, services: Provided) -> VerificationView:
     return VerificationView(
         verified=found.fault is None,
         sequence=found.events,
+        signed_sequence=found.signed_sequence,
         head_hash=found.head_hash.hex(),
         fault=FaultView(sequence=found.fault.sequence, reason=found.fault.reason)
         if found.fault

@@ -16,7 +16,7 @@ from treasurer.kernel.errors import Conflict
 from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.ledger.model import Balance
-from treasurer.payments import store
+from treasurer.payments import decision_store
 from treasurer.payments.model import Payment, PaymentState, StoredDecision
 
 router = APIRouter(prefix="/api/dashboard", tags=["treasury"])
@@ -98,7 +98,7 @@ async def logs(
     )
     async with services.database.unit(caller.organization_id) as connection:
         decisions = [
-            await store.decisions_of(connection, caller.organization_id, payment.id)
+            await decision_store.of_payment(connection, caller.organization_id, payment.id)
             for payment in payments
         ]
     entries = [_entry(*each) for each in zip(payments, decisions, strict=True)]

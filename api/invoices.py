@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 from pydantic import Field
 from starlette.responses import Response
 
 from api.auth import Provided, SignedIn, access_of, requires, services_of
 from api.invoice_views import InvoiceView, ReadInvoiceView, invoice_view, read_invoice_view
-from api.upload import REQUEST_BODY, claim_of, upload_of
+from api.submission import Filename, IdempotencyKey, location, received
+from api.upload import REQUEST_BODY
 from api.views import Before, Body, Most, Page, page_of
 from treasurer.invoices.model import InvoiceState
 from treasurer.kernel.ids import InvoiceId
@@ -21,10 +22,6 @@ from treasurer.kernel.organization import Permission, Principal
 router = APIRouter(prefix="/api/v1/invoices", tags=["invoices"])
 Submitter = Annotated[Principal, Depends(requires(Permission.INVOICES_SUBMIT))]
 Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
-IdempotencyKey = Annotated[
-    str | None, Header(description="the same key and document again answer with the same invoice")
-]
-Filename = Annotated[str | None, Query(max_length=255, description="for a bare body")]
 
 _ROUTE = "POST /api/v1/invoices"
 # A stranger's bytes get no script, no style and no way out, whatever they claim to be.
@@ -49,19 +46,13 @@ async def submit(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take an invoice in. It is read and checked after this answer; follow Location."""
-    upload = await upload_of(request, filename)
-    invoice = await services.invoices.receive(
-        caller,
-        content=upload.content,
-        filename=upload.filename,
-        media_type=upload.media_type,
-        channel="api",
-        idempotency=claim_of(caller, _ROUTE, idempotency_key, upload),
+    invoice = await received(
+        request, caller, services, route=_ROUTE, filename=filename, key=idempotency_key
     )
     return Response(
         invoice_view(invoice).model_dump_json(),
         status_code=202,
-        headers={"Location": f"/api/v1/invoices/{invoice.id}"},
+        headers=location(invoice),
         media_type="application/json",
     )
 

@@ -14,6 +14,7 @@ from treasurer.audit import store as audit
 from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.payments.model import Payment, PaymentState, StoredDecision
+from treasurer.reports.story import TransferRow, transfers_of
 
 router = APIRouter(prefix="/api/v1/payments", tags=["payments"])
 Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
@@ -56,10 +57,39 @@ class DecisionView(BaseModel):
     facts: dict[str, Any]
 
 
+class AttemptView(BaseModel):
+    """One signed transaction of a slot: a payment, a bump of its fees, or the cancel."""
+
+    number: int
+    kind: str
+    transaction_hash: str
+    max_fee_per_gas_wei: str
+    created_at: Instant
+
+
+class TransferView(BaseModel):
+    """One nonce slot that carries, or carried, the payment."""
+
+    id: UUID
+    state: str
+    chain_id: int
+    sender: str
+    nonce: int | None
+    block_number: int | None
+    block_hash: str | None
+    reason: str
+    created_at: Instant
+    settled_at: Instant | None
+    attempts: list[AttemptView]
+
+
 class PaymentStory(PaymentView):
-    """With its decisions and everything that was recorded about it, newest first."""
+    """With its decisions and everything that was recorded about it, newest first, and its transfers with
+    all their attempts, oldest first.
+    """
 
     decisions: list[DecisionView]
+    transfers: list[TransferView]
     events: list[EventView]
 
 
@@ -107,10 +137,38 @@ async def payment(payment_id: UUID, caller: Reader, services: Provided) -> Payme
             aggregate_id=found.id,
             most=_MOST_EVENTS,
         )
+        transfers = await transfers_of(connection, caller.organization_id, found.id)
     return PaymentStory(
         **_fields(found),
         decisions=[decision_view(stored) for stored in decisions],
+        transfers=[_transfer_view(transfer) for transfer in transfers],
         events=[event_view(event) for event in events],
+    )
+
+
+def _transfer_view(transfer: TransferRow) -> TransferView:
+    block_hash = transfer.block_hash
+    return TransferView(
+        id=transfer.id,
+        state=transfer.state,
+        chain_id=transfer.chain_id,
+        sender=transfer.sender,
+        nonce=transfer.nonce,
+        block_number=transfer.block_number,
+        block_hash=None if block_hash is None else f"0x{block_hash.hex()}",
+        reason=transfer.reason,
+        created_at=transfer.created_at,
+        settled_at=transfer.settled_at,
+        attempts=[
+            AttemptView(
+                number=attempt.number,
+                kind=attempt.kind,
+                transaction_hash=f"0x{attempt.transaction_hash.hex()}",
+                max_fee_per_gas_wei=str(attempt.max_fee_per_gas_wei),
+                created_at=attempt.created_at,
+            )
+            for attempt in transfer.attempts
+        ],
     )
 
 

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from api.auth import Provided, requires
 from api.invoice_views import InvoiceView, invoice_view
-from api.invoices import Filename, IdempotencyKey
 from api.payments import PaymentView, payment_view
 from api.services import Services
-from api.upload import REQUEST_BODY, claim_of, upload_of
+from api.submission import Filename, IdempotencyKey, location, received
+from api.upload import REQUEST_BODY
 from treasurer.invoices.model import Invoice, InvoiceState
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.payments.model import Payment, PaymentState
@@ -82,16 +82,10 @@ async def process_invoice(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take an invoice in and answer with its outcome, or with 202 when that takes longer."""
-    upload = await upload_of(request, filename)
-    received = await services.invoices.receive(
-        caller,
-        content=upload.content,
-        filename=upload.filename,
-        media_type=upload.media_type,
-        channel="api",
-        idempotency=claim_of(caller, _ROUTE, idempotency_key, upload),
+    taken = await received(
+        request, caller, services, route=_ROUTE, filename=filename, key=idempotency_key
     )
-    invoice, payment = await _settled_down(services, caller, received)
+    invoice, payment = await _settled_down(services, caller, taken)
     status, code = _OF_PAYMENT[payment.state] if payment else _OF_INVOICE[invoice.state]
     processed = Processed(
         status=status,
@@ -102,7 +96,7 @@ async def process_invoice(
     return Response(
         orjson.dumps(processed.model_dump(mode="json")),
         status_code=code,
-        headers={"Location": f"/api/v1/invoices/{invoice.id}"},
+        headers=location(invoice),
         media_type="application/json",
     )
 

@@ -20,7 +20,7 @@ from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId, WalletId
 from treasurer.kernel.transaction import FeeTerms
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import AccountCode, wallet_account
-from treasurer.payments import networks, spending, wallets, windows
+from treasurer.payments import candidate_store, networks, spending, wallets, windows
 from treasurer.payments import store as payments
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Situation, store_decisions
@@ -53,7 +53,7 @@ async def reserve(
         )
         policy_set, policy_since = await context.policies.standing(connection, organization_id)
         treasury = await spending.treasury(connection, organization_id, now)
-        candidates = await payments.candidates(connection, organization_id, due)
+        candidates = await candidate_store.candidates(connection, organization_id, due)
         keys = [
             key
             for candidate in candidates

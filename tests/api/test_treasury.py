@@ -36,6 +36,7 @@ async def test_a_payment_tells_its_story(world: ApiWorld) -> None:
         None,
         None,
     )
+    assert story["transfers"] == []
     (decision,) = story["decisions"]
     assert (decision["stage"], decision["outcome"]) == ("proposal", "ALLOW")
     assert decision["request"]["recipient"] == paid["recipient"]
@@ -201,4 +202,5 @@ async def test_audit_events_are_for_auditors_and_the_chain_verifies(world: ApiWo
     assert verification["verified"] is True
     assert verification["fault"] is None
     assert verification["sequence"] > 10
+    assert verification["signed_sequence"] is None
     assert len(verification["head_hash"]) == 64

@@ -10,8 +10,6 @@ from uuid_utils.compat import uuid7
 from policy.quorum import Choice
 from tests.support.approvals import (
     CFO_AND_ONE,
-    RecordingGate,
-    approval_service,
     create_payment,
     job_queue,
     open_request,
@@ -32,11 +30,6 @@ from treasurer.approvals.service import ApprovalService
 from treasurer.db.engine import Database
 
 _HOURS = 72
-
-
-@pytest.fixture
-def approvals(database: Database, clock: ManualClock) -> ApprovalService:
-    return approval_service(database, RecordingGate(), clock)
 
 
 @pytest.fixture

@@ -27,21 +27,6 @@ from treasurer.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitt
 from treasurer.kernel.organization import Principal, PrincipalKind, Role
 
 
-@pytest.fixture
-def gate() -> RecordingGate:
-    return RecordingGate()
-
-
-@pytest.fixture
-def approvals(database: Database, gate: RecordingGate, clock: ManualClock) -> ApprovalService:
-    return approval_service(database, gate, clock)
-
-
-@pytest.fixture
-async def payment(database: Database, organization: TestOrganization) -> WaitingPayment:
-    return await create_payment(database, organization)
-
-
 async def test_one_approval_meets_a_quorum_of_one(
     database: Database,
     organization: TestOrganization,

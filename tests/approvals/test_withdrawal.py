@@ -11,8 +11,6 @@ from tests.support.approvals import (
     CFO_AND_ONE,
     RecordingGate,
     WaitingPayment,
-    approval_service,
-    create_payment,
     open_request,
     payment_state,
     rows,
@@ -23,21 +21,6 @@ from treasurer.approvals.model import RequestState
 from treasurer.approvals.service import ApprovalService
 from treasurer.db.engine import Database
 from treasurer.kernel.errors import Conflict, NotPermitted
-
-
-@pytest.fixture
-def gate() -> RecordingGate:
-    return RecordingGate()
-
-
-@pytest.fixture
-def approvals(database: Database, gate: RecordingGate, clock: ManualClock) -> ApprovalService:
-    return approval_service(database, gate, clock)
-
-
-@pytest.fixture
-async def payment(database: Database, organization: TestOrganization) -> WaitingPayment:
-    return await create_payment(database, organization)
 
 
 async def test_a_withdrawn_vote_counts_no_more_and_may_be_given_again(

@@ -24,10 +24,7 @@ VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "m
 
 LONG_FILES = {
     "saga/store.py": "all SQL that moves a transfer: each statement names the fence, read side by side",
-    "treasurer/invoices/store.py": "half of it is SQL; an invoice has one row and one mapping",
     "migrations/versions/0001_main_job.py": "one schema, read as one page; a migration is not split",
-    "treasurer/payments/store.py": "half of it is SQL; a payment, its allocation and its invoice move"
-    " together",
     "tests/agents/test_intake.py": "the cases of one graph, each short",
     "tests/invoices/test_service.py": "the cases of one service, each short",
     "tests/policy/oracle.py": "one evaluator, read beside the page that it was written from",

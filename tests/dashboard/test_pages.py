@@ -158,6 +158,13 @@ async def test_a_settled_payment_tells_its_story(dashboard: Dashboard) -> None:
     titles = ["Proposed", "Approved for payment", "Settled"]
     places = [page.index(f"<p>{title}") for title in titles]
     assert places == sorted(places)
+    told = (await dashboard.get(f"/api/v1/payments/{payment.id}")).json()
+    (transfer,) = told["transfers"]
+    assert (transfer["state"], transfer["nonce"], transfer["block_number"]) == ("settled", 0, 42)
+    (attempt,) = transfer["attempts"]
+    assert (attempt["number"], attempt["kind"]) == (1, "payment")
+    assert attempt["max_fee_per_gas_wei"] == "1"
+    assert attempt["transaction_hash"] in page
 
 
 async def test_the_audit_page_verifies_and_finds_a_fault(dashboard: Dashboard) -> None:
@@ -165,7 +172,7 @@ async def test_the_audit_page_verifies_and_finds_a_fault(dashboard: Dashboard) -
     await dashboard.services.audit.seal(dashboard.organization.id)
     good = await dashboard.post_form("/audit/verification", "cfo", {})
     assert good.status_code == 200
-    assert "each follows from the one before" in good.text
+    assert "each follows from the one before. No signature was verified." in good.text
     async with dashboard.services.database.unit(dashboard.organization.id) as connection:
         await connection.execute(text("UPDATE audit_heads SET hash = sha256(hash)"))
     bad = await dashboard.post_form("/audit/verification", "cfo", {})

@@ -35,7 +35,7 @@ from treasurer.kernel.ids import PaymentId, TransferId
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import JournalEntry, Posting, supplier_expense
 from treasurer.notifications.service import Outbox
-from treasurer.payments import spending, store
+from treasurer.payments import decision_store, spending, store
 from treasurer.payments.model import Payment
 from treasurer.payments.outcomes import PaymentOutcomes
 from treasurer.reports.service import ReportService
@@ -199,7 +199,7 @@ class Dashboard(ApiWorld):
         now, transfer_id = self.clock(), TransferId(uuid7())
         organization_id = self.organization.id
         async with self.services.database.unit(organization_id) as connection:
-            stored = await store.decisions_of(connection, organization_id, payment.id)
+            stored = await decision_store.of_payment(connection, organization_id, payment.id)
             assert stored
             decision_id = (
                 await connection.execute(text("SELECT id FROM decisions ORDER BY id DESC LIMIT 1"))

@@ -225,6 +225,23 @@ ROWS: dict[str, tuple[tuple[str, ...], set[str]]] = {
         ),
         {"I17.states ALLOCATION_AGAINST_ITS_PAYMENT"},
     ),
+    "a reviewer approved": (
+        (
+            "INSERT INTO invoice_reviews SELECT p.organization_id,"
+            " '00000000-0000-7000-8000-000000000001', p.invoice_id, v.user_id, 'mine', '{}', '{}',"
+            " v.voted_at FROM votes v JOIN approval_requests r ON r.id = v.approval_request_id"
+            " JOIN payments p ON p.id = r.payment_id"
+            " WHERE v.choice = 'approve' AND r.state = 'approved' LIMIT 1",
+        ),
+        {"I12.reviewers REVIEWED_AND_APPROVED"},
+    ),
+    "a bill that differs from its order is paid": (
+        (
+            "UPDATE invoices SET purchase_state = 'over'"
+            f" WHERE id = (SELECT invoice_id FROM payments WHERE id = {_PAID})",
+        ),
+        {"I18.purchases DIFFERENCE_PAID_WITHOUT_QUORUM"},
+    ),
     "the requester voted": (
         ("UPDATE votes SET user_id = (SELECT requester_id FROM approval_requests)",),
         {"I12.quorum APPROVED_WITHOUT_QUORUM"},

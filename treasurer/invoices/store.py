@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from treasurer.db import keyset
 from treasurer.db.pipeline import Answers
 from treasurer.documents.reading import Reading, Severity
 from treasurer.invoices.assessment import Assessment
@@ -82,9 +83,7 @@ _LOCK = text(f"""
 """)
 _PAGE = text(f"""
     SELECT {_COLUMNS} {_JOINS} WHERE i.organization_id = :organization_id
-      AND (CAST(:before AS uuid) IS NULL OR i.id < :before)
-      AND (CAST(:state AS text) IS NULL OR i.state = :state)
-    ORDER BY i.id DESC LIMIT :most
+    {keyset.newest_first("i")}
 """)
 _DOCUMENT = text("""
     SELECT d.content, d.media_type, d.filename, d.sha256
@@ -207,13 +206,7 @@ async def page(
 ) -> list[Invoice]:
     """Newest first, keyset by id."""
     rows = await connection.execute(
-        _PAGE,
-        {
-            "organization_id": organization_id,
-            "before": before,
-            "most": most,
-            "state": state.value if state else None,
-        },
+        _PAGE, keyset.keys(organization_id, before=before, most=most, state=state)
     )
     return [_invoice(row) for row in rows.mappings()]
 

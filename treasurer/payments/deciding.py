@@ -18,7 +18,7 @@ from policy.policy_set import PolicySet
 from policy.scopes import Window
 from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId
 from treasurer.ledger.model import Balance
-from treasurer.payments import store
+from treasurer.payments import decision_store
 from treasurer.payments.facts import (
     Candidate,
     Treasury,
@@ -117,7 +117,7 @@ async def store_decisions(
 ) -> dict[PaymentId, DecisionId]:
     """Store decisions with request, facts and policy version; return their ids by payment."""
     new = [
-        store.NewDecision(
+        decision_store.NewDecision(
             id=DecisionId(new_id()),
             payment_id=one.payment_id,
             outcome=one.decision.outcome.name,
@@ -128,7 +128,7 @@ async def store_decisions(
         for one in decided
     ]
     if new:
-        await store.insert_decisions(
+        await decision_store.insert(
             connection,
             organization_id,
             new,

@@ -18,7 +18,7 @@ from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import PayeeAddressId
 from treasurer.kernel.money import Asset
 from treasurer.payees import store as payees
-from treasurer.payments import store
+from treasurer.payments import candidate_store
 from treasurer.payments.deciding import Decided, Situation, decide
 from treasurer.payments.facts import Candidate
 from treasurer.payments.model import PaymentState
@@ -160,7 +160,7 @@ async def _renewed(
         return None
     if not await _replace(connection, candidate, offered, address.id):
         return None
-    (fresh,) = await store.candidates(connection, payment.organization_id, [payment.id])
+    (fresh,) = await candidate_store.candidates(connection, payment.organization_id, [payment.id])
     decided = decide(fresh, situation, situation.available_minor(payment.asset.symbol))
     if decided.decision.outcome is not Outcome.REQUIRE_APPROVAL:
         return None

@@ -17,7 +17,7 @@ from treasurer.kernel.errors import Conflict, InvariantViolated
 from treasurer.kernel.ids import DecisionId, NewId, OrganizationId, PaymentId, UserId
 from treasurer.notifications.model import NotificationKind
 from treasurer.notifications.service import Outbox
-from treasurer.payments import store
+from treasurer.payments import allocation_store, store
 from treasurer.payments.drifting import Again
 from treasurer.payments.model import PaymentState, require_legal
 
@@ -185,7 +185,7 @@ class PaymentOutcomes:
             explanation=explanation,
             decision_id=decision_id,
         )
-        returned = await store.release_allocations(connection, organization_id, [payment_id])
+        returned = await allocation_store.release(connection, organization_id, [payment_id])
         await credits.release(connection, organization_id, returned)
         events = [
             self._event(payment_id, f"payment.{after.value}", {"explanation": explanation}, actor)
@@ -213,7 +213,8 @@ class PaymentOutcomes:
         now: datetime,
     ) -> None:
         """(transaction hash, wallet balance after) each; remittance advice goes out."""
-        paid = await store.settle(connection, organization_id, settled, now)
+        await store.settle(connection, organization_id, settled, now)
+        paid = await allocation_store.settle(connection, organization_id, list(settled))
         events = [
             self._event(
                 payment_id, "payment.settled", {"transaction_hash": transaction_hash.hex()}, None

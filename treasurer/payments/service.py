@@ -28,7 +28,16 @@ from treasurer.kernel.organization import Permission, Principal
 from treasurer.ledger import store as ledger
 from treasurer.payees import store as payees
 from treasurer.payees.model import PayeeAddress
-from treasurer.payments import networks, proposable, spending, store, wallets, windows
+from treasurer.payments import (
+    candidate_store,
+    decision_store,
+    networks,
+    proposable,
+    spending,
+    store,
+    wallets,
+    windows,
+)
 from treasurer.payments.asking import ask
 from treasurer.payments.deciding import Decided, Situation, decide, store_decisions
 from treasurer.payments.facts import Candidate, window_keys
@@ -88,7 +97,7 @@ class PaymentService:
             await store.insert(connection, organization_id, new, now)
             await proposable.mark_proposed(connection, organization_id, invoice_id)
             await self._record_proposal(connection, principal, new, now)
-            (candidate,) = await store.candidates(connection, organization_id, [new.id])
+            (candidate,) = await candidate_store.candidates(connection, organization_id, [new.id])
             await self._decide(connection, candidate, prices, now)
             payment = await store.get(connection, organization_id, new.id)
         assert payment is not None
@@ -129,7 +138,9 @@ class PaymentService:
         """A payment's newest decisions with all that they were made from, newest first."""
         principal.require(Permission.TREASURY_READ)
         async with self._database.unit(principal.organization_id) as connection:
-            return await store.decisions_of(connection, principal.organization_id, payment_id)
+            return await decision_store.of_payment(
+                connection, principal.organization_id, payment_id
+            )
 
     async def _read_prices(self, organization_id: OrganizationId) -> Mapping[str, Price]:
         async with self._database.unit(organization_id) as connection:

@@ -1,6 +1,4 @@
-"""Owns the SQL of payments, allocations and decisions. Must never move a payment from a state that
-the caller did not name.
-"""
+"""Owns the SQL of payments. Must never move a payment from a state that the caller did not name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from policy.background import SanctionsFact, history_of
-from treasurer.kernel.errors import InvariantViolated
+from treasurer.db import keyset
 from treasurer.kernel.ids import (
     DecisionId,
     InvoiceId,
@@ -25,17 +22,18 @@ from treasurer.kernel.ids import (
 from treasurer.kernel.money import Asset
 from treasurer.kernel.order import parse_order
 from treasurer.kernel.organization import PrincipalKind
-from treasurer.payments.facts import Candidate
-from treasurer.payments.model import Payment, PaymentState, StoredDecision
+from treasurer.payments import allocation_store
+from treasurer.payments.model import Payment, PaymentState
 
-_COLUMNS = """p.id, p.organization_id, p.invoice_id, i.invoice_number, p.payee_id,
+COLUMNS = """p.id, p.organization_id, p.invoice_id, i.invoice_number, p.payee_id,
     y.code AS payee_code, y.name AS payee_name, p.payee_address_id, p.state, p.initiator_id,
     p.initiator_kind, p.asset, p.amount_minor, p.reporting_amount_minor, p.order_bytes,
     p.order_digest, p.not_after, p.explanation, p.transaction_hash, p.settled_at,
     p.balance_after_minor, p.created_at"""
-_JOINS = """FROM payments p
+JOINS = """FROM payments p
     JOIN payees y ON y.organization_id = p.organization_id AND y.id = p.payee_id
     LEFT JOIN invoices i ON i.organization_id = p.organization_id AND i.id = p.invoice_id"""
+"""What `payment_of` needs, and where it comes from; for other statements about payments as well."""
 
 _INSERT = text("""
     INSERT INTO payments (organization_id, id, invoice_id, payee_id, payee_address_id, state,
@@ -46,19 +44,13 @@ _INSERT = text("""
         :order_bytes, :order_digest, :not_after, :now, (
             SELECT category FROM payees WHERE organization_id = :organization_id AND id = :payee_id))
 """)
-_ALLOCATE = text("""
-    INSERT INTO allocations (organization_id, payment_id, invoice_id, amount_minor, state)
-    VALUES (:organization_id, :payment_id, :invoice_id, :amount_minor, 'live')
-""")
-_ONE = text(f"SELECT {_COLUMNS} {_JOINS} WHERE p.organization_id = :organization_id AND p.id = :id")
+_ONE = text(f"SELECT {COLUMNS} {JOINS} WHERE p.organization_id = :organization_id AND p.id = :id")
 _PAGE = text(f"""
-    SELECT {_COLUMNS} {_JOINS} WHERE p.organization_id = :organization_id
-      AND (CAST(:before AS uuid) IS NULL OR p.id < :before)
-      AND (CAST(:state AS text) IS NULL OR p.state = :state)
-    ORDER BY p.id DESC LIMIT :most
+    SELECT {COLUMNS} {JOINS} WHERE p.organization_id = :organization_id
+    {keyset.newest_first("p")}
 """)
 _OF_INVOICE = text(f"""
-    SELECT {_COLUMNS} {_JOINS} WHERE p.organization_id = :organization_id
+    SELECT {COLUMNS} {JOINS} WHERE p.organization_id = :organization_id
       AND p.invoice_id = :invoice_id ORDER BY p.id DESC
 """)
 # Other reservers skip what one has taken; a vote or a withdrawal waits for it.
@@ -71,38 +63,6 @@ _LOCK_INVOICES = text("""
         SELECT invoice_id FROM payments
         WHERE organization_id = :organization_id AND id = ANY(:ids))
     ORDER BY id FOR UPDATE
-""")
-_CANDIDATES = text(f"""
-    SELECT {_COLUMNS}, p.reserve_attempts, p.alone, y.state AS payee_state, d.address,
-        d.state AS address_state,
-        greatest(d.cooling_off_until, y.cooling_off_until) AS cooling_off_until, d.changed_by,
-        i.currency_decimals, i.purchase_state, i.submitted_by,
-        coalesce(i.findings, '[]') AS invoice_findings, y.created_at AS payee_since,
-        d.created_at AS address_since, coalesce(p.category, '') AS category,
-        ARRAY(SELECT r.role FROM user_roles r WHERE r.organization_id = p.organization_id
-              AND r.user_id = p.initiator_id ORDER BY r.role) AS initiator_roles,
-        ARRAY(SELECT e.label FROM sanctions_entries e WHERE e.organization_id = p.organization_id
-              AND (e.kind = 'address' AND e.key = d.address
-                   OR e.kind = 'name' AND e.key = y.name_key) ORDER BY e.label) AS sanctions_hits,
-        coalesce((SELECT jsonb_agg(jsonb_build_object('reviewer_id', w.reviewer_id, 'accepted',
-                      w.accepted, 'stated', w.stated) ORDER BY w.id) FROM invoice_reviews w
-                  WHERE w.organization_id = p.organization_id AND w.invoice_id = p.invoice_id),
-                 '[]') AS reviews,
-        l.loaded_at AS sanctions_as_of, h.paid_minor, h.to_address,
-        i.open_amount_minor - coalesce((
-            SELECT sum(a.amount_minor) FROM allocations a
-            WHERE a.organization_id = p.organization_id AND a.invoice_id = p.invoice_id
-              AND a.payment_id <> p.id AND a.state = 'live'), 0) AS invoice_open_minor
-    {_JOINS}
-    JOIN payee_addresses d ON d.organization_id = p.organization_id AND d.id = p.payee_address_id
-    LEFT JOIN sanctions_lists l ON l.organization_id = p.organization_id
-    CROSS JOIN LATERAL (
-        SELECT array_agg(x.reporting_amount_minor) AS paid_minor,
-            count(*) FILTER (WHERE x.payee_address_id = p.payee_address_id) AS to_address
-        FROM (SELECT s.reporting_amount_minor, s.payee_address_id FROM payments s
-              WHERE s.organization_id = p.organization_id AND s.payee_id = p.payee_id
-                AND s.state = 'settled' ORDER BY s.settled_at DESC LIMIT 50) x) h
-    WHERE p.organization_id = :organization_id AND p.id = ANY(:ids) ORDER BY p.id
 """)
 _MOVE = text("""
     UPDATE payments SET state = :after, explanation = coalesce(:explanation, explanation),
@@ -141,39 +101,6 @@ _SETTLE = text("""
          AS m (id, transaction_hash, balance_after)
     WHERE p.organization_id = :organization_id AND p.id = m.id AND p.state = 'executing'
 """)
-_SETTLE_ALLOCATIONS = text("""
-    WITH settled AS (
-        UPDATE allocations SET state = 'settled'
-        WHERE organization_id = :organization_id AND payment_id = ANY(:ids) AND state = 'live'
-        RETURNING invoice_id, amount_minor),
-    sums AS (SELECT invoice_id, sum(amount_minor) AS amount FROM settled GROUP BY invoice_id)
-    UPDATE invoices i SET open_amount_minor = i.open_amount_minor - s.amount,
-        state = CASE WHEN i.open_amount_minor = s.amount THEN 'paid' ELSE i.state END
-    FROM sums s WHERE i.organization_id = :organization_id AND i.id = s.invoice_id
-    RETURNING i.id, i.state
-""")
-_RELEASE_ALLOCATIONS = text("""
-    WITH released AS (
-        UPDATE allocations SET state = 'released'
-        WHERE organization_id = :organization_id AND payment_id = ANY(:ids) AND state = 'live'
-        RETURNING invoice_id)
-    UPDATE invoices i SET state = 'needs_review' FROM released r
-    WHERE i.organization_id = :organization_id AND i.id = r.invoice_id AND i.state = 'proposed'
-    RETURNING i.id
-""")
-_INSERT_DECISIONS = text("""
-    INSERT INTO decisions (organization_id, id, payment_id, stage, outcome, policy_digest, request,
-                           facts, facts_digest, decision, decided_at)
-    SELECT :organization_id, d.id, d.payment_id, :stage, d.outcome, :policy_digest, d.request,
-           d.facts, sha256(d.facts), d.decision, :now
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:payments AS uuid[]), CAST(:outcomes AS text[]),
-                CAST(:requests AS bytea[]), CAST(:facts AS bytea[]), CAST(:decisions AS bytea[]))
-         AS d (id, payment_id, outcome, request, facts, decision)
-""")
-_DECISIONS = text("""
-    SELECT stage, outcome, policy_digest, request, facts, decision, decided_at FROM decisions
-    WHERE organization_id = :organization_id AND payment_id = :payment_id ORDER BY id DESC LIMIT 20
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,16 +120,6 @@ class NewPayment:
     order_digest: bytes
     not_after: datetime
     allocated_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewDecision:
-    id: DecisionId
-    payment_id: PaymentId
-    outcome: str
-    request: bytes
-    facts: bytes
-    decision: bytes
 
 
 async def insert(
@@ -228,14 +145,8 @@ async def insert(
             "now": now,
         },
     )
-    await connection.execute(
-        _ALLOCATE,
-        {
-            "organization_id": organization_id,
-            "payment_id": new.id,
-            "invoice_id": new.invoice_id,
-            "amount_minor": new.allocated_minor,
-        },
+    await allocation_store.insert(
+        connection, organization_id, new.id, new.invoice_id, new.allocated_minor
     )
 
 
@@ -244,7 +155,7 @@ async def get(
 ) -> Payment | None:
     rows = await connection.execute(_ONE, {"organization_id": organization_id, "id": payment_id})
     row = rows.mappings().one_or_none()
-    return _payment(row) if row else None
+    return payment_of(row) if row else None
 
 
 async def page(
@@ -257,15 +168,9 @@ async def page(
 ) -> list[Payment]:
     """Newest first, keyset by id."""
     rows = await connection.execute(
-        _PAGE,
-        {
-            "organization_id": organization_id,
-            "before": before,
-            "most": most,
-            "state": state.value if state else None,
-        },
+        _PAGE, keyset.keys(organization_id, before=before, most=most, state=state)
     )
-    return [_payment(row) for row in rows.mappings()]
+    return [payment_of(row) for row in rows.mappings()]
 
 
 async def of_invoice(
@@ -275,7 +180,7 @@ async def of_invoice(
     rows = await connection.execute(
         _OF_INVOICE, {"organization_id": organization_id, "invoice_id": invoice_id}
     )
-    return [_payment(row) for row in rows.mappings()]
+    return [payment_of(row) for row in rows.mappings()]
 
 
 async def lock_due(
@@ -332,16 +237,6 @@ async def set_alone(
 ) -> None:
     """From now on each of `ids` has a transaction of its own: the batch they were in failed."""
     await connection.execute(_SET_ALONE, {"organization_id": organization_id, "ids": list(ids)})
-
-
-async def candidates(
-    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[PaymentId]
-) -> list[Candidate]:
-    """The payments with all rows that their facts come from, in one query."""
-    rows = await connection.execute(
-        _CANDIDATES, {"organization_id": organization_id, "ids": list(ids)}
-    )
-    return [_candidate(row) for row in rows.mappings()]
 
 
 async def move(
@@ -417,10 +312,8 @@ async def settle(
     organization_id: OrganizationId,
     settled: Mapping[PaymentId, tuple[bytes, int]],
     now: datetime,
-) -> list[tuple[InvoiceId, str]]:
-    """Settle executing payments: (transaction hash, wallet balance after) each. Closes their
-    allocations and returns the invoices touched with their states.
-    """
+) -> None:
+    """Settle executing payments: (transaction hash, wallet balance after) each."""
     await connection.execute(
         _SETTLE,
         {
@@ -431,71 +324,10 @@ async def settle(
             "now": now,
         },
     )
-    rows = await connection.execute(
-        _SETTLE_ALLOCATIONS, {"organization_id": organization_id, "ids": list(settled)}
-    )
-    return [(InvoiceId(row[0]), row[1]) for row in rows]
 
 
-async def release_allocations(
-    connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[PaymentId]
-) -> list[InvoiceId]:
-    """Give the invoices of ended payments back their open amount; return those that went to review."""
-    rows = await connection.execute(
-        _RELEASE_ALLOCATIONS, {"organization_id": organization_id, "ids": list(ids)}
-    )
-    return [InvoiceId(row.id) for row in rows]
-
-
-async def insert_decisions(
-    connection: AsyncConnection,
-    organization_id: OrganizationId,
-    decisions: Sequence[NewDecision],
-    *,
-    stage: str,
-    policy_digest: bytes,
-    now: datetime,
-) -> None:
-    """Store decisions with the exact bytes of request, facts and answer."""
-    await connection.execute(
-        _INSERT_DECISIONS,
-        {
-            "organization_id": organization_id,
-            "stage": stage,
-            "policy_digest": policy_digest,
-            "now": now,
-            "ids": [decision.id for decision in decisions],
-            "payments": [decision.payment_id for decision in decisions],
-            "outcomes": [decision.outcome for decision in decisions],
-            "requests": [decision.request for decision in decisions],
-            "facts": [decision.facts for decision in decisions],
-            "decisions": [decision.decision for decision in decisions],
-        },
-    )
-
-
-async def decisions_of(
-    connection: AsyncConnection, organization_id: OrganizationId, payment_id: PaymentId
-) -> list[StoredDecision]:
-    """The newest decisions of a payment, newest first."""
-    rows = await connection.execute(
-        _DECISIONS, {"organization_id": organization_id, "payment_id": payment_id}
-    )
-    return [
-        StoredDecision(
-            stage=row["stage"],
-            outcome=row["outcome"],
-            policy_digest=bytes(row["policy_digest"]),
-            request=bytes(row["request"]),
-            facts=bytes(row["facts"]),
-            decision=bytes(row["decision"]),
-            decided_at=row["decided_at"],
-        )
-        for row in rows.mappings()
-    ]
-
-
-def _payment(row: RowMapping) -> Payment:
+def payment_of(row: RowMapping) -> Payment:
+    """The payment of a row that has `COLUMNS`."""
     order = parse_order(bytes(row["order_bytes"]))
     invoice_id: UUID | None = row["invoice_id"]
     balance = row["balance_after_minor"]
@@ -523,39 +355,4 @@ def _payment(row: RowMapping) -> Payment:
         settled_at=row["settled_at"],
         balance_after_minor=int(balance) if balance is not None else None,
         created_at=row["created_at"],
-    )
-
-
-def _candidate(row: RowMapping) -> Candidate:
-    payment = _payment(row)
-    order = parse_order(payment.order_bytes)
-    if order.digest != payment.order_digest:
-        raise InvariantViolated(
-            "ORDER_CHANGED", f"payment {payment.id} carries another order than its digest"
-        )
-    open_minor, decimals = row["invoice_open_minor"], row["currency_decimals"]
-    return Candidate(
-        payment=payment,
-        order=order,
-        payee_state=row["payee_state"],
-        address=row["address"],
-        address_state=row["address_state"],
-        cooling_off_until=row["cooling_off_until"],
-        address_changed_by=UserId(row["changed_by"]),
-        invoice_open_minor=int(open_minor) if open_minor is not None else None,
-        invoice_decimals=int(decimals) if decimals is not None else None,
-        invoice_findings=row["invoice_findings"],
-        purchase_state=row["purchase_state"],
-        submitted_by=UserId(row["submitted_by"]) if row["submitted_by"] else None,
-        reviews=row["reviews"],
-        reserve_attempts=row["reserve_attempts"],
-        payee_since=row["payee_since"],
-        address_since=row["address_since"],
-        category=row["category"],
-        initiator_roles=tuple(row["initiator_roles"]),
-        history=history_of(list(map(int, row["paid_minor"] or ())), row["to_address"]),
-        sanctions=SanctionsFact(tuple(row["sanctions_hits"]), row["sanctions_as_of"])
-        if row["sanctions_as_of"]
-        else None,
-        alone=row["alone"],
     )

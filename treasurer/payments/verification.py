@@ -14,7 +14,7 @@ from treasurer.db.engine import Database
 from treasurer.kernel.errors import InvalidInput, NotFound
 from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.organization import Permission, Principal
-from treasurer.payments import store
+from treasurer.payments import decision_store
 from treasurer.payments.model import StoredDecision
 from treasurer.policies import store as policies
 
@@ -39,7 +39,7 @@ class DecisionVerification:
         principal.require(Permission.TREASURY_READ)
         organization_id = principal.organization_id
         async with self._database.unit(organization_id) as connection:
-            stored = await store.decisions_of(connection, organization_id, payment_id)
+            stored = await decision_store.of_payment(connection, organization_id, payment_id)
             documents = {
                 digest: await policies.document_of(connection, organization_id, digest)
                 for digest in {one.policy_digest for one in stored}

@@ -117,10 +117,8 @@ async def read_story(
 ) -> Story:
     """The story of a payment; an unknown one has an empty story."""
     key = {"organization_id": organization_id, "payment_id": payment_id}
-    transfers = (await connection.execute(_TRANSFERS, key)).mappings().all()
-    ids = [row["id"] for row in transfers]
-    of_transfers = {"organization_id": organization_id, "transfers": ids}
-    attempts = (await connection.execute(_ATTEMPTS, of_transfers)).mappings().all()
+    transfers = await transfers_of(connection, organization_id, payment_id)
+    ids = [transfer.id for transfer in transfers]
     requests = [row.id for row in await connection.execute(_REQUESTS, key)]
     events = await connection.execute(
         _EVENTS,
@@ -133,9 +131,21 @@ async def read_story(
     postings = await connection.execute(_POSTINGS, {**key, "transfers": ids})
     return Story(
         events=await named(connection, organization_id, events.mappings().all()),
-        transfers=tuple(_transfer(row, attempts) for row in transfers),
+        transfers=transfers,
         entries=_entries(postings.mappings().all()),
     )
+
+
+async def transfers_of(
+    connection: AsyncConnection, organization_id: OrganizationId, payment_id: PaymentId
+) -> tuple[TransferRow, ...]:
+    """The transfers that carry, or carried, a payment, with all their attempts, oldest first."""
+    key = {"organization_id": organization_id, "payment_id": payment_id}
+    transfers = (await connection.execute(_TRANSFERS, key)).mappings().all()
+    ids = [row["id"] for row in transfers]
+    of_transfers = {"organization_id": organization_id, "transfers": ids}
+    attempts = (await connection.execute(_ATTEMPTS, of_transfers)).mappings().all()
+    return tuple(_transfer(row, attempts) for row in transfers)
 
 
 def _transfer(row: RowMapping, attempts: Sequence[RowMapping]) -> TransferRow:

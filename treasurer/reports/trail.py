@@ -25,11 +25,14 @@ _UNSEALED = text("""
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """The newest seal, and how many events wait for theirs (at most MOST_UNSEALED are counted)."""
+    """The newest seal, how many events wait for theirs (at most MOST_UNSEALED are counted), and the last
+    seal that the signer signed: kept, not verified here.
+    """
 
     sequence: int
     hash: bytes | None
     unsealed: int
+    signed_sequence: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,14 @@ class TrailEvent:
 
 async def chain_state(connection: AsyncConnection, organization_id: OrganizationId) -> ChainState:
     """Where the organization's hash chain stands."""
-    found = await audit.head(connection, organization_id)
+    found = await audit.head_and_signature(connection, organization_id)
     unsealed = await connection.execute(
         _UNSEALED, {"organization_id": organization_id, "most": MOST_UNSEALED}
     )
-    sequence, hash_ = found if found else (0, None)
-    return ChainState(sequence, hash_, int(unsealed.scalar_one()))
+    waiting = int(unsealed.scalar_one())
+    if found is None:
+        return ChainState(0, None, waiting, None)
+    return ChainState(found.sequence, found.hash, waiting, found.signed_sequence)
 
 
 async def trail_page(

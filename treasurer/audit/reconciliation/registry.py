@@ -7,6 +7,7 @@ from treasurer.audit.reconciliation.decisions import DECISIONS
 from treasurer.audit.reconciliation.examination import Examination
 from treasurer.audit.reconciliation.guards import GUARDS
 from treasurer.audit.reconciliation.people import PEOPLE
+from treasurer.audit.reconciliation.reviews import REVIEWS
 from treasurer.audit.reconciliation.seals import Seals
 from treasurer.audit.reconciliation.slot_checks import SLOTS
 from treasurer.audit.reconciliation.states import STATES
@@ -17,6 +18,7 @@ EXAMINATIONS: tuple[Examination, ...] = (
     *STATES,
     *BOOKS,
     *PEOPLE,
+    *REVIEWS,
     DECISIONS,
     Seals(),
     SLOTS,
