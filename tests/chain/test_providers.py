@@ -165,6 +165,8 @@ async def test_two_final_chains_stop_everything(fleet: Fleet, two: SeveralProvid
 async def test_a_third_voice_decides_and_the_liar_is_silenced(
     fleet: Fleet, three: SeveralProviders
 ) -> None:
+    # Whoever proves itself last is asked last, and the liar shall be among the first.
+    assert len([provider async for provider in three.voices.in_turn(3)]) == 3
     fleet.nodes[0].answers["eth_getBlockByNumber"] = told(HEAD, FINAL, forked_from=50)
     final = await three.finalized()
     assert (final.number, final.hash) == (FINAL, FINAL.to_bytes(32))
