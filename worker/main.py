@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from saga.context import SagaContext
 from saga.engine import Pump
 from saga.steps.allow import allow_confirmed
 from saga.steps.resolve import resolve_confirmed
@@ -89,9 +90,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
                     )
                 )
                 group.create_task(_every(2.0, stop, "expire", lambda: _expire(core)))
-                group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
-                group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
-                group.create_task(_every(5.0, stop, "top_up", lambda: top_up_low(context)))
+                group.create_task(_own_orders(context, stop))
                 group.create_task(
                     _every(10.0, stop, "stalled", lambda: retry_stalled(core.queue_app))
                 )
@@ -112,6 +111,14 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         await signer.close()
         await chain.close()
         await core.close()
+
+
+async def _own_orders(context: SagaContext, stop: asyncio.Event) -> None:
+    """What people or the policy set asked of the saga beside payments."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_every(2.0, stop, "resolve", lambda: resolve_confirmed(context)))
+        group.create_task(_every(2.0, stop, "allow", lambda: allow_confirmed(context)))
+        group.create_task(_every(5.0, stop, "top_up", lambda: top_up_low(context)))
 
 
 async def _jobs(core: Core, stop: asyncio.Event) -> None:
