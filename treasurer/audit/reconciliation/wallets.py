@@ -111,8 +111,11 @@ async def _wallet(scene: Scene, row: Row[Any]) -> AsyncIterator[Found]:
 
 
 def _name(scene: Scene, asset: str, in_flight: Sequence[InFlight], difference: int) -> str:
-    """Coins leave no log, so what somebody sends is seen as a difference only, and nothing books it."""
-    if asset == scene.network.native.symbol and difference > 0 and not in_flight:
+    """Coins leave no log, so what somebody sends is seen as a difference only, and nothing books it. A
+    difference that is an item in flight was counted twice, and came from nobody.
+    """
+    counted = {abs(item.amount_minor) for item in in_flight}
+    if asset == scene.network.native.symbol and difference > 0 and difference not in counted:
         return "NATIVE_DEPOSIT_NOT_BOOKED"
     return "LEDGER_IS_NOT_CHAIN"
 
