@@ -22,6 +22,7 @@ DECLARED = {
     "POST /audit/verification": "audit:read",
     "GET /invoices": "treasury:read",
     "POST /invoices": "invoices:submit",
+    "POST /invoices/{invoice_id}/reviews": "invoices:submit",
     "GET /invoices/{invoice_id}": "treasury:read",
     "GET /invoices/{invoice_id}/original": "treasury:read",
     "GET /invoices/{invoice_id}/pages/{number}.png": "treasury:read",
