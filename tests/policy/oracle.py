@@ -115,12 +115,12 @@ class Case:
                 self.deny()
         elif self.facts.review is not None:
             people = 1
-        asked = self.answer.asked
-        lacking = people - sum(asked.values())
-        if people and not asked:
+        if people and not self.answer.expiries:
             self.answer.expiries.append(72 * 3_600)
-        if lacking > 0:
-            asked["approver", "cfo"] = asked.get(("approver", "cfo"), 0) + lacking
+        for way in self.answer.ways:
+            lacking = people - sum(way.values())
+            if lacking > 0:
+                way["approver", "cfo"] = way.get(("approver", "cfo"), 0) + lacking
 
     # --- the sections of a policy file
 
