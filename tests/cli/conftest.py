@@ -30,7 +30,7 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Ended]:
     return place, ended
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def up(founded: tuple[Place, Ended]) -> Iterator[Up]:
     with running_up(founded[0]) as running:
         yield running

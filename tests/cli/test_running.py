@@ -332,6 +332,14 @@ def _forge(place: Place) -> None:
         )
 
 
+def test_allowances_need_a_pinned_contract(place: Place) -> None:
+    listed = place.run("allowances", "list")
+    assert (listed.status, listed.out) == (0, "nothing was ever allowed\n")
+    refused = place.run("allowances", "propose", "0x" + "1" * 40, "5000.00", "USDC", "--user", ADA)
+    assert refused.status == 1
+    assert "network.yaml pins no disperse contract" in refused.err
+
+
 def test_a_stop_is_orderly_and_the_data_stay(up: Up) -> None:
     """Last: it stops what the others use, and starts it once more."""
     assert up.stop() == 0
@@ -344,11 +352,3 @@ def test_a_stop_is_orderly_and_the_data_stay(up: Up) -> None:
     )
     with running_up(up.place), client(up.place, CLEO) as cleo:
         assert _payment(cleo)["state"] == "settled"
-
-
-def test_allowances_need_a_pinned_contract(place: Place) -> None:
-    listed = place.run("allowances", "list")
-    assert (listed.status, listed.out) == (0, "nothing was ever allowed\n")
-    refused = place.run("allowances", "propose", "0x" + "1" * 40, "5000.00", "USDC", "--user", ADA)
-    assert refused.status == 1
-    assert "network.yaml pins no disperse contract" in refused.err

@@ -23,7 +23,8 @@ from treasurer.kernel.ids import PaymentId
 from treasurer.kernel.signing import SignPayment
 from treasurer.kernel.transaction import FeeTerms
 
-MOST_SEEDS = 20
+MOST_SEEDS = 60
+"""A mutation is found within a few; some need a death at one moment, which is drawn."""
 MUTATIONS: dict[str, tuple[Variant, str]] = {
     "broadcast before persist": (
         Variant(build=replacing(TransferState.SLOTTED, mutants.broadcast_before_persist)),
@@ -49,8 +50,9 @@ MUTATIONS: dict[str, tuple[Variant, str]] = {
         "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
     ),
     "void on cancel broadcast": (
+        # That the void came too early is shown below; here its gas is missing in the books.
         Variant(build=replacing(TransferState.CANCELLING, mutants.void_on_cancel_broadcast)),
-        "VOID_WITHOUT_FINAL_CANCEL_OR_REVERT",
+        "LEDGER_IS_NOT_CHAIN",
     ),
     "payment bytes sent after a persisted cancel": (
         Variant(build=replacing(TransferState.CANCELLING, mutants.payment_after_cancel)),
@@ -84,14 +86,21 @@ async def test_is_found_out(laboratory: Database, quiet: None, name: str) -> Non
             ("void", None),
             {"VOID_WITHOUT_FINAL_CANCEL_OR_REVERT"},
         ),
+        (
+            replacing(TransferState.CANCELLING, mutants.void_on_cancel_broadcast),
+            ("void", None),
+            {"VOID_WITHOUT_FINAL_CANCEL_OR_REVERT"},
+        ),
     ],
-    ids=["as it is", "void on cancel merely included"],
+    ids=["as it is", "void on cancel merely included", "void on cancel broadcast"],
 )
 async def test_a_cancel_that_was_included_and_then_lost_to_its_payment(
     laboratory: Database, quiet: None, build: Build, ends: tuple[str, str | None], faults: set[str]
 ) -> None:
     """The cancel stands in a block; a reorganisation puts the payment into the slot instead."""
-    world = await build_world(laboratory, f"lost cancel {ends}", wallets=1, finality_lag=4)
+    world = await build_world(
+        laboratory, f"lost cancel {ends} {id(build)}", wallets=1, finality_lag=4
+    )
     pump = build(world.context(NodeChain(world.node)), world.signer)
     (payment_id,) = await world.approve([250_000_000])
     await pump.pass_once()
