@@ -157,7 +157,7 @@ async def _settle(
                 {
                     "transaction_hash": final.receipt.transaction_hash.hex(),
                     "log_indexes": list(final.evidence.log_indexes),
-                    "fee_wei": str(final.fee_wei),
+                    "fee_wei": str(final.receipt.fee_wei),
                     "after_cancel": before is TransferState.CANCELLING,
                 },
             )
@@ -242,16 +242,16 @@ def _fee_entries(
             "transfer.fees",
             final.transfer.id,
             (
-                Posting(expense, native.symbol, final.fee_wei),
+                Posting(expense, native.symbol, final.receipt.fee_wei),
                 Posting(
                     accounts[wallet_account(final.transfer.wallet_id, native).code].account_id,
                     native.symbol,
-                    -final.fee_wei,
+                    -final.receipt.fee_wei,
                 ),
             ),
         )
         for final in finals
-        if final.fee_wei
+        if final.receipt.fee_wei
     ]
 
 

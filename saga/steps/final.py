@@ -48,10 +48,6 @@ class Final:
     receipt: Receipt
     evidence: Evidence
 
-    @property
-    def fee_wei(self) -> int:
-        return self.receipt.gas_used * self.receipt.effective_gas_price_wei
-
 
 @dataclass(frozen=True, slots=True)
 class Looked:

@@ -55,10 +55,13 @@ class Block:
 
 
 class Node:
-    """`blocked` recipients make the token revert; `base_fee_wei` may be raised to hold payments back."""
+    """`blocked` recipients make the token revert; `base_fee_wei` may be raised to hold payments back. A rollup
+    takes `rollup_fee_wei` a transaction beside its gas.
+    """
 
-    def __init__(self, *, finality_lag: int = 2) -> None:
+    def __init__(self, *, finality_lag: int = 2, rollup_fee_wei: int = 0) -> None:
         self.finality_lag = finality_lag
+        self.rollup_fee_wei = rollup_fee_wei
         self.base_fee_wei = GWEI
         self.blocked: set[str] = set()
         self.pool: dict[tuple[str, int], tuple[SignedTransaction, bytes]] = {}
@@ -190,10 +193,12 @@ class Node:
             TRANSFER_GAS if call.data else CANCEL_GAS,
             block.base_fee_wei + tip,
             (),
+            self.rollup_fee_wei,
         )
         state.nonces[call.sender] = call.nonce + 1
         receipt = self._run(read, state, receipt, log_index)
-        state.native[call.sender] -= receipt.gas_used * receipt.effective_gas_price_wei
+        gas_wei = receipt.gas_used * receipt.effective_gas_price_wei
+        state.native[call.sender] -= gas_wei + self.rollup_fee_wei
         return receipt
 
     def _run(

@@ -31,6 +31,8 @@ from treasurer.db.engine import Database
 WORKERS = 4
 EACH_WITH_BATCHES = 4
 """Of so many seeds one pays batches through the disperse contract, and another fills up a wallet."""
+ROLLUP_FEE_WEI = 1_234_567_890_123
+"""What every odd seed's network takes for a transaction beside its gas."""
 ROUNDS_A_WAVE = 4
 MOST_ROUNDS_AFTERWARDS = 60
 USDC_UNIT = 10**6
@@ -122,6 +124,7 @@ async def run_schedule(database: Database, seed: int, variant: Variant | None = 
         gas_wei=(LOW_GAS_WEI,) if fills_up else (),
         finality_lag=rng.randint(1, 4),
         batches=batches,
+        rollup_fee_wei=ROLLUP_FEE_WEI * (seed % 2),
     )
     # They come in over the rounds, so that all stages of the path meet all faults.
     waves = [

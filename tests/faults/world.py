@@ -283,12 +283,13 @@ async def build_world(
     policy: str = POLICY,
     batches: bool = False,
     gas_wei: Sequence[int] = (),
+    rollup_fee_wei: int = 0,
 ) -> World:
     """A fresh organization whose wallets are funded on a fresh node. `name` makes its keys; `gas_wei` says
     which of the first wallets have less gas money; with `batches` payments may share transactions.
     """
     clock = ManualClock()
-    node = Node(finality_lag=finality_lag)
+    node = Node(finality_lag=finality_lag, rollup_fee_wei=rollup_fee_wei)
     keys = [key_of(f"{name} {index}") for index in range(wallets)]
     for index, key in enumerate(keys):
         native_wei = gas_wei[index] if index < len(gas_wei) else GAS_WEI

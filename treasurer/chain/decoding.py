@@ -60,14 +60,16 @@ def receipt(answer: Json) -> Receipt:
     logs = fields["logs"]
     if not isinstance(logs, list):
         raise TypeError("logs is no list")
+    gas_used = quantity(fields["gasUsed"])
     return Receipt(
         transaction_hash=data(fields["transactionHash"], length=32),
         block_number=quantity(fields["blockNumber"]),
         block_hash=data(fields["blockHash"], length=32),
         succeeded=quantity(fields["status"]) == 1,
-        gas_used=quantity(fields["gasUsed"]),
+        gas_used=gas_used,
         effective_gas_price_wei=quantity(fields["effectiveGasPrice"]),
         logs=tuple(sorted((_log(entry) for entry in logs), key=lambda log: log.log_index)),
+        rollup_fee_wei=_rollup_fee_wei(fields, gas_used),
     )
 
 
@@ -103,6 +105,21 @@ def placed_logs(answer: Json) -> list[PlacedLog]:
         for entry in answer
         if (fields := _object(entry)).get("removed") is not True
     ]
+
+
+def _rollup_fee_wei(fields: dict[str, Json], gas_used: int) -> int:
+    """The OP Stack's fees, which `effectiveGasPrice` does not hold; its receipts leave a fee of zero out.
+
+    The operator's fee is millionths of its scalar a unit of gas (Isthmus), and hundred times the scalar
+    since Jovian, whose receipts name `daFootprintGasScalar`.
+    """
+
+    def stated(name: str) -> int:
+        return 0 if fields.get(name) is None else quantity(fields[name])
+
+    scaled = gas_used * stated("operatorFeeScalar")
+    operator = scaled * 100 if "daFootprintGasScalar" in fields else scaled // 1_000_000
+    return stated("l1Fee") + operator + stated("operatorFeeConstant")
 
 
 def _log(answer: Json) -> Log:

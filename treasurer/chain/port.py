@@ -53,7 +53,11 @@ class PlacedLog:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one transaction did. `succeeded` proves no transfer: see `tokens.match_items`."""
+    """What one transaction did. `succeeded` proves no transfer: see `tokens.match_items`.
+
+    `rollup_fee_wei` is what a rollup took beside the gas: for its data on the chain below, and for its
+    operator. Zero elsewhere.
+    """
 
     transaction_hash: bytes
     block_number: int
@@ -62,6 +66,12 @@ class Receipt:
     gas_used: int
     effective_gas_price_wei: int
     logs: tuple[Log, ...]
+    rollup_fee_wei: int = 0
+
+    @property
+    def fee_wei(self) -> int:
+        """All that the sender paid for it, whether it succeeded or not."""
+        return self.gas_used * self.effective_gas_price_wei + self.rollup_fee_wei
 
 
 @dataclass(frozen=True, slots=True)

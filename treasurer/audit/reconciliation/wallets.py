@@ -188,7 +188,7 @@ def _cost(scene: Scene, address: str, receipt: Receipt, value_wei: int) -> dict[
     cost: dict[str, int] = defaultdict(int)
     if receipt.succeeded:
         cost[scene.network.native.symbol] += value_wei
-    cost[scene.network.native.symbol] += receipt.gas_used * receipt.effective_gas_price_wei
+    cost[scene.network.native.symbol] += receipt.fee_wei
     for token, asset in scene.network.tokens.items():
         for moved in decode_transfers(receipt, token):
             if moved.sender == address:
