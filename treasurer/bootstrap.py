@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from treasurer.audit.reconciliation.service import Reconciliation
     from treasurer.chain.port import Chain, OpenChain
     from treasurer.chain.signer_client import SignerClient
+    from treasurer.deposits.coins import CoinService
     from treasurer.deposits.service import DepositService
     from treasurer.notifications.transport import MailTransport
 
@@ -351,16 +352,15 @@ def open_reconciliation(core: Core, chain: Chain) -> Reconciliation:
     )
 
 
-def open_deposits(core: Core, chain: Chain) -> DepositService:
-    """What follows the chain for all organizations' wallets."""
+def open_deposits(core: Core, chain: Chain) -> tuple[DepositService, CoinService]:
+    """What follows all organizations' wallets: tokens by their logs, coins by final balances."""
+    from treasurer.deposits.coins import CoinService
     from treasurer.deposits.service import DepositService
 
-    return DepositService(
-        database=core.database,
-        chain=chain,
-        rail=core.rail,
-        clock=core.clock,
-        new_id=core.new_id,
+    database, rail, clock, new_id = core.database, core.rail, core.clock, core.new_id
+    return (
+        DepositService(database=database, chain=chain, rail=rail, clock=clock, new_id=new_id),
+        CoinService(database=database, chain=chain, rail=rail, clock=clock, new_id=new_id),
     )
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from treasurer.chain.errors import ProvidersDisagree
 from treasurer.db.engine import Database
+from treasurer.deposits.coins import CoinService
 from treasurer.deposits.service import DepositService
 from treasurer.incidents.model import IncidentKind
 from treasurer.incidents.service import IncidentService
@@ -17,7 +18,7 @@ log = structlog.get_logger("worker.deposits")
 
 
 async def follow_all(
-    database: Database, deposits: DepositService, incidents: IncidentService
+    database: Database, deposits: DepositService | CoinService, incidents: IncidentService
 ) -> int:
     """One pass for each organization; how many entries were booked."""
     async with database.claims() as connection:

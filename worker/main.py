@@ -98,11 +98,12 @@ def _clockwork(
     core: Core, chain: Chain, signer: HeadSigner, context: SagaContext
 ) -> Sequence[tuple[float, str, Work]]:
     """What is done again and again, with the seconds between two turns."""
-    deposits = open_deposits(core, chain)
+    deposits, coins = open_deposits(core, chain)
     return (
         (0.5, "seal", lambda: seal_all(core.database, core.audit)),
         (5.0, "heads", lambda: sign_heads(core.database, core.audit, signer, core.incidents)),
         (2.0, "deposits", lambda: follow_all(core.database, deposits, core.incidents)),
+        (10.0, "coins", lambda: follow_all(core.database, coins, core.incidents)),
         (
             2.0,
             "network",

@@ -33,6 +33,7 @@ EACH_WITH_BATCHES = 4
 """Of so many seeds one pays batches through the disperse contract, and another fills up a wallet."""
 ROLLUP_FEE_WEI = 1_234_567_890_123
 """What every odd seed's network takes for a transaction beside its gas."""
+GIFT_WEI = 10**15
 ROUNDS_A_WAVE = 4
 MOST_ROUNDS_AFTERWARDS = 60
 USDC_UNIT = 10**6
@@ -136,7 +137,8 @@ async def run_schedule(database: Database, seed: int, variant: Variant | None = 
     outcome = Outcome(seed)
     try:
         await _under_faults(world, plan, witness, variant, rng, waves)
-        outcome.faults += await _violations(world, "under faults")
+        # Coins are booked once their wallet is quiet.
+        outcome.faults += await _violations(world, "under faults", "NATIVE_DEPOSIT_NOT_BOOKED")
         await _afterwards(world, variant, witness)
         outcome.faults += witness.faults
         outcome.faults += await _violations(world, "at the end")
@@ -157,6 +159,7 @@ async def _under_faults(
     waves: Sequence[Sequence[int]],
 ) -> None:
     engines = [Engine(world, plan, witness, variant) for _ in range(WORKERS)]
+    coins = world.coins()
     for number in range(len(waves) * ROUNDS_A_WAVE):
         if number % ROUNDS_A_WAVE == 0:
             await world.approve(waves[number // ROUNDS_A_WAVE])
@@ -169,6 +172,9 @@ async def _under_faults(
             for engine in engines
         ]
         _the_node_acts(world, rng)
+        if number % 3 == 0:
+            world.node.give(world.wallets[number % len(world.wallets)].address, GIFT_WEI + number)
+        await coins.follow(world.organization.id)
         if rng.random() < 0.15:
             await world.suspend(rng.choice(world.payees))
         elif rng.random() < 0.4:
@@ -213,15 +219,19 @@ async def _afterwards(world: World, variant: Variant, witness: Witness) -> None:
             " UNION ALL SELECT FROM top_ups WHERE state = 'executing' LIMIT 1"
         ):
             break
+    for _ in range(world.node.finality_lag):
+        world.node.mine()
+    await world.coins().follow(world.organization.id)
 
 
-async def _violations(world: World, when: str) -> list[str]:
+async def _violations(world: World, when: str, *expected: str) -> list[str]:
     await world.audit.seal(world.organization.id)
     report = await world.reconciliation(NodeChain(world.node)).examine(world.organization.id)
     return [
         f"{when}: {found.check} {found.code} {dict(found.about)} {dict(found.numbers)}"
         for result in report.results
         for found in result.violations
+        if found.code not in expected
     ] + [f"{when}: {result.check.id} {result.failed}" for result in report.results if result.failed]
 
 

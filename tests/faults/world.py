@@ -28,6 +28,7 @@ from treasurer.chain.pinning import TokenCheck
 from treasurer.chain.port import Chain
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
+from treasurer.deposits.coins import CoinService
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import InvoiceId, PaymentId
 from treasurer.kernel.money import Asset
@@ -164,6 +165,16 @@ class World:
             chain=chain or NodeChain(self.node),
             network=NETWORK,
             audit=self.audit,
+            clock=self.clock,
+            new_id=uuid7,
+        )
+
+    def coins(self, chain: Chain | None = None) -> CoinService:
+        """What notices coins that somebody sent, on the honest node unless `chain` is given."""
+        return CoinService(
+            database=self.database,
+            chain=chain or NodeChain(self.node),
+            rail=self.rail,
             clock=self.clock,
             new_id=uuid7,
         )

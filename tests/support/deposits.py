@@ -15,6 +15,7 @@ from tests.support.organization import TestOrganization, create_organization
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.finality import FinalityRule, FinalizedTag
 from treasurer.db.engine import Database
+from treasurer.deposits.coins import CoinService
 from treasurer.deposits.service import DepositService
 from treasurer.embedded.devchain.seed import deploy_test_usd
 from treasurer.kernel.money import Asset
@@ -44,6 +45,7 @@ class Books:
     accounts: list[int]
     wallets: list[Wallet]
     deposits: DepositService
+    coins: CoinService
 
     def mine(self, blocks: int = 1) -> None:
         for _ in range(blocks):
@@ -70,14 +72,14 @@ class Books:
         async with self.database.unit(self.organization.id) as connection:
             return [tuple(row) for row in await connection.execute(text(sql))]
 
-    async def balances(self) -> dict[str, int]:
+    async def balances(self, asset: str = "USDC") -> dict[str, int]:
         """Posted base units by account code, wallets by their place."""
         rows = await self.rows(
             "SELECT code, posted_minor::bigint FROM ledger_accounts"
-            " WHERE asset = 'USDC' AND posted_minor <> 0 AND kind <> 'equity'"
+            f" WHERE asset = '{asset}' AND posted_minor <> 0 AND kind <> 'equity'"
         )
         names = {
-            f"wallet:{wallet.id}:USDC": f"wallet {place}"
+            f"wallet:{wallet.id}:{asset}": f"wallet {place}"
             for place, wallet in enumerate(self.wallets)
         }
         return {names.get(str(code), str(code)): int(str(posted)) for code, posted in rows}
@@ -120,4 +122,9 @@ async def open_books(
             deposits = DepositService(
                 database=database, chain=chain, rail=rail, clock=clock, new_id=uuid7
             )
-            yield Books(database, organization, chain, rpc, token, accounts, wallets, deposits)
+            coins = CoinService(
+                database=database, chain=chain, rail=rail, clock=clock, new_id=uuid7
+            )
+            yield Books(
+                database, organization, chain, rpc, token, accounts, wallets, deposits, coins
+            )

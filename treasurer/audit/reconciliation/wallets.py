@@ -57,7 +57,11 @@ _WALLETS = text("""
             'amount', CAST(d.amount_minor AS text)))
          FROM deposits d
          WHERE d.organization_id = w.organization_id AND d.wallet_id = w.id
-           AND d.state = 'booked' AND d.block_number > :block) AS deposits
+           AND d.state = 'booked' AND d.block_number > :block) AS deposits,
+        (SELECT jsonb_agg(jsonb_build_object('id', d.id, 'amount', CAST(d.amount_wei AS text)))
+         FROM coin_deposits d
+         WHERE d.organization_id = w.organization_id AND d.wallet_id = w.id
+           AND d.block_number > :block) AS coin_deposits
     FROM wallets w WHERE w.organization_id = :organization_id AND w.chain_id = :chain_id
     ORDER BY w.id
 """)
@@ -111,8 +115,8 @@ async def _wallet(scene: Scene, row: Row[Any]) -> AsyncIterator[Found]:
 
 
 def _name(scene: Scene, asset: str, in_flight: Sequence[InFlight], difference: int) -> str:
-    """Coins leave no log, so what somebody sends is seen as a difference only, and nothing books it. A
-    difference that is an item in flight was counted twice, and came from nobody.
+    """Coins leave no log: what somebody sends is seen as a difference only, and is booked once nothing of
+    the wallet is under way. A difference that is an item in flight was counted twice, and came from nobody.
     """
     counted = {abs(item.amount_minor) for item in in_flight}
     if asset == scene.network.native.symbol and difference > 0 and difference not in counted:
@@ -130,11 +134,15 @@ async def _balances(scene: Scene, address: str) -> dict[str, int]:
 
 
 async def _in_flight(scene: Scene, row: Row[Any]) -> AsyncIterator[InFlight]:
-    for deposit in row.deposits or ():
+    deposits = [
+        *((scene.network.tokens[each["token"]], each) for each in row.deposits or ()),
+        *((scene.network.native, each) for each in row.coin_deposits or ()),
+    ]
+    for received, deposit in deposits:
         yield InFlight(
             wallet_id=str(row.id),
             transfer_id=str(deposit["id"]),
-            asset=scene.network.tokens[deposit["token"]].symbol,
+            asset=received.symbol,
             amount_minor=-int(deposit["amount"]),
             why=LATER,
         )
