@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from treasurer.chain.networks import NetworkProfile
 
 
+_DEMONSTRATION = (
+    "treasurer.cli.demonstration_network",
+    "treasurer.cli.demonstration",
+    "treasurer.chain.node",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """The installation with its processes up. `login_link` signs the CFO in once."""
@@ -75,7 +82,13 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
         with loading():
             say("starting database, cache and chain …")
             ours = OwnProcesses(settings)
-            installation = parts.enter_context(start_installation(settings, meanwhile=ours.load))
+            installation = parts.enter_context(
+                start_installation(
+                    settings,
+                    meanwhile=ours.load,
+                    needed_soon=_DEMONSTRATION if demo else (),
+                )
+            )
             parts.callback(withdraw_running, installation.settings)
             if demo:
                 _prepare_demonstration(installation)
@@ -90,7 +103,7 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
 
 
 def _prepare_demonstration(installation: Installation) -> None:
-    from treasurer.cli.demonstration import prepare_network
+    from treasurer.cli.demonstration_network import prepare_network
 
     prepare_network(installation.settings)
 
