@@ -20,7 +20,7 @@ from treasurer.db.engine import Database, DatabaseUrls, open_database
 def usual_recursion_limit() -> None:
     """Importing py_ecc, which eth_account does, lifts the limit so far that deep input ends the process.
 
-    No process of ours that reads documents or a node's answers imports it: tests/cli/test_loading.py.
+    No process of ours that reads documents or a node's answers imports it: tests/cli/test_commands.py.
     """
     sys.setrecursionlimit(1000)
 

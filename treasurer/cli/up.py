@@ -1,6 +1,5 @@
 """`treasurer up`: everything on this machine, from wheels. Must never print a secret but one link."""
 
-import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -96,6 +95,9 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
             assert network is not None
             say("starting signer, worker and API …")
             ours.go(installation, network, passphrase)
+            # Imported here: the first part is started before it.
+            import asyncio
+
             # The organization is made while they start.
             link = asyncio.run(_seed(installation.settings)) if demo else None
             ours.wait(installation.settings)
