@@ -1,11 +1,14 @@
 """`treasurer serve`: the API and the dashboard in one process. Must never hold a key or run a job."""
 
+import asyncio
 import threading
 from typing import Any
 
 import click
 
 from treasurer.cli.loading import loading
+
+_PAGES_AFTER_S = 1.0
 
 
 @click.command()
@@ -37,8 +40,9 @@ def serve(await_up: bool) -> None:
 
     class Server(uvicorn.Server):
         async def startup(self, *arguments: Any, **options: Any) -> None:
-            """Load the pages beside the first requests, now that requests are answered."""
+            """Load the pages too, once those who waited for the start have had their answer."""
             await super().startup(*arguments, **options)
-            threading.Thread(target=web.pages.load, name="pages", daemon=True).start()
+            loading_pages = threading.Thread(target=web.pages.load, name="pages", daemon=True)
+            asyncio.get_running_loop().call_later(_PAGES_AFTER_S, loading_pages.start)
 
     Server(config).run()
