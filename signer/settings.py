@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from signer.addresses import typed_address
 from signer.sigv4 import Credentials
 from treasurer.kernel.errors import InvalidInput, NotFound, NotPermitted
 
@@ -106,6 +105,9 @@ def read_kms() -> PinnedKms | None:
     pairs = os.environ.get(KMS_KEY_IDS, "").split()
     if not pairs:
         return None
+    # Imported here: `treasurer up` needs this file's names before it starts its first part.
+    from signer.addresses import typed_address
+
     key_ids: dict[str, str] = {}
     for pair in pairs:
         address, _, key_id = pair.partition("=")

@@ -1,7 +1,6 @@
 """Owns the composition: which object is built from which. Must never decide anything else.
 
-What only the worker needs (chain, models, LangGraph) is imported where it is built, so that the API
-starts without it.
+What only the worker needs is imported where it is built, so that the API starts without it.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from procrastinate import App, PsycopgConnector
 from redis.asyncio import Redis
 from uuid_utils.compat import uuid7
 
@@ -61,6 +59,8 @@ from treasurer.settings import Settings
 from treasurer.transfers.service import TransferService
 
 if TYPE_CHECKING:
+    from procrastinate import App
+
     from saga.context import SagaContext
     from treasurer.audit.reconciliation.service import Reconciliation
     from treasurer.chain.port import Chain, OpenChain
@@ -90,7 +90,6 @@ class Core:
     database: Database
     valkey: Redis
     counters: WindowCounters
-    queue_app: App
     jobs: JobQueue
     outbox: Outbox
     outcomes: PaymentOutcomes
@@ -138,7 +137,6 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
     database = open_database(urls, pool_size=pool_size)
     valkey = Redis.from_url(_redis_url(settings))
     counters = WindowCounters(valkey, clock=clock)
-    queue_app = App(connector=PsycopgConnector(conninfo=conninfo(urls.system)))
     jobs = JobQueue()
     outbox = Outbox(queue=jobs, clock=clock, new_id=new_id)
     outcomes = PaymentOutcomes(outbox=outbox, new_id=new_id)
@@ -157,7 +155,6 @@ def open_core(settings: Settings, *, pool_size: int = 10) -> Core:
         database=database,
         valkey=valkey,
         counters=counters,
-        queue_app=queue_app,
         jobs=jobs,
         outbox=outbox,
         outcomes=outcomes,
@@ -280,6 +277,13 @@ def rail_of(network: NetworkProfile, settings: Settings) -> Rail:
         order_lifetime_s=settings.order_lifetime_s,
         disperse=network.disperse.address if network.disperse else None,
     )
+
+
+def open_queue(core: Core) -> App:
+    """The queue of jobs, for the process that runs them. Connects when it is opened."""
+    from procrastinate import App, PsycopgConnector
+
+    return App(connector=PsycopgConnector(conninfo=conninfo(core.urls.system)))
 
 
 def open_chain(core: Core) -> OpenChain:

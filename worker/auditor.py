@@ -4,16 +4,20 @@ The turn is a row in the database, so any number of workers may hold the same sc
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import text
 
-from treasurer.audit.reconciliation.service import Reconciliation
 from treasurer.db.engine import Database
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.ids import OrganizationId
+
+if TYPE_CHECKING:
+    from treasurer.audit.reconciliation.service import Reconciliation
 
 LOOK_EVERY_S = 60
 _ORGANIZATIONS = text("SELECT id FROM organizations ORDER BY id")
@@ -33,7 +37,9 @@ class Nightly:
         return today if today <= now else today - timedelta(days=1)
 
 
-async def reconcile_due(database: Database, reconciliation: Reconciliation, since: datetime) -> int:
+async def reconcile_due(
+    database: Database, reconciliation: "Reconciliation", since: datetime
+) -> int:
     """Reconcile every organization that was not since `since`; return how many were."""
     async with database.claims() as connection:
         organizations = [OrganizationId(row[0]) for row in await connection.execute(_ORGANIZATIONS)]
@@ -58,12 +64,16 @@ async def reconcile_due(database: Database, reconciliation: Reconciliation, sinc
 
 async def reconcile_nightly(
     database: Database,
-    reconciliation: Reconciliation,
+    opened: "Callable[[], Reconciliation]",
     schedule: Nightly,
     clock: Clock,
     stop: asyncio.Event,
 ) -> None:
-    """Look every minute until `stop`; one that is under way then is dropped, it changes nothing."""
+    """Look every minute until `stop`; one that is under way then is dropped, it changes nothing.
+
+    `opened` loads the checks, in a thread: a worker is at work before it is its own auditor.
+    """
+    reconciliation = await asyncio.to_thread(opened)
     stopped = asyncio.create_task(stop.wait())
     while not stop.is_set():
         work = asyncio.create_task(

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
+from procrastinate import App
 
 from saga.context import SagaContext
 from saga.engine import Pump
@@ -21,6 +22,7 @@ from treasurer.bootstrap import (
     open_core,
     open_deposits,
     open_notifications,
+    open_queue,
     open_reconciliation,
     open_signer,
     saga_context,
@@ -36,7 +38,6 @@ from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled
-from worker.mailbox import MailboxRound
 from worker.networks import read_network
 from worker.sealer import seal_all
 
@@ -56,9 +57,9 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
     notifications = open_notifications(core)
     documents = DocumentReaders(limits=Limits(), workers=2, ocr=Tesseract.find())
     intake = IntakeRunner(core, documents)
-    mailbox = MailboxRound(core)
+    queue = open_queue(core)
     register(
-        core.queue_app,
+        queue,
         read_invoice=intake.read_invoice,
         recompute_payment=core.recomputing.recompute,
         send_notification=notifications.deliver,
@@ -69,24 +70,28 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
         await require_network(chain, core.network)
         context = saga_context(core, chain)
         pump = Pump(context, signer)
-        async with core.queue_app.open_async():
+        async with queue.open_async():
             ready()
             async with asyncio.TaskGroup() as group:
                 group.create_task(pump.run(stop))
-                for seconds, what, work in _clockwork(core, chain, signer, context):
+                for seconds, what, work in _clockwork(core, queue, chain, signer, context):
                     group.create_task(_every(seconds, stop, what, work))
                 group.create_task(
                     reconcile_nightly(
                         core.database,
-                        open_reconciliation(core, chain),
+                        lambda: open_reconciliation(core, chain),
                         Nightly(core.settings.reconcile_at_hour_utc),
                         core.clock,
                         stop,
                     )
                 )
                 if settings.imap_url is not None:
+                    # Imported here: few have one.
+                    from worker.mailbox import MailboxRound
+
+                    mailbox = MailboxRound(core)
                     group.create_task(_every(settings.imap_poll_s, stop, "mailbox", mailbox.look))
-                group.create_task(_jobs(core, stop))
+                group.create_task(_jobs(queue, stop))
     finally:
         documents.close()
         await signer.close()
@@ -95,7 +100,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 
 
 def _clockwork(
-    core: Core, chain: Chain, signer: HeadSigner, context: SagaContext
+    core: Core, queue: App, chain: Chain, signer: HeadSigner, context: SagaContext
 ) -> Sequence[tuple[float, str, Work]]:
     """What is done again and again, with the seconds between two turns."""
     deposits, coins = open_deposits(core, chain)
@@ -113,13 +118,13 @@ def _clockwork(
         (2.0, "resolve", lambda: resolve_confirmed(context)),
         (2.0, "allow", lambda: allow_confirmed(context)),
         (5.0, "top_up", lambda: top_up_low(context)),
-        (10.0, "stalled", lambda: retry_stalled(core.queue_app)),
+        (10.0, "stalled", lambda: retry_stalled(queue)),
     )
 
 
-async def _jobs(core: Core, stop: asyncio.Event) -> None:
+async def _jobs(queue: App, stop: asyncio.Event) -> None:
     worker = asyncio.create_task(
-        core.queue_app.run_worker_async(
+        queue.run_worker_async(
             concurrency=4,
             fetch_job_polling_interval=0.2,
             listen_notify=False,

@@ -5,7 +5,7 @@ import pytest
 
 from agents.intake.grounding import ground, reconcile, with_findings
 from tests.support.invoices import printed, read, reading_of
-from treasurer.documents.child import packed, unpacked
+from treasurer.documents.answers import packed, unpacked
 from treasurer.documents.reading import Finding, Outcome, PrintedLine, Severity
 
 

@@ -92,8 +92,15 @@ async def codes(chain: EvmChain, profile: NetworkProfile) -> list[str]:
 
 
 def test_the_slots_are_those_of_the_standards() -> None:
-    assert [slot.hex() for slot in IMPLEMENTATION_SLOTS[:2]] == [EIP_1967, EIP_1822]
-    assert BEACON_SLOT.hex() == EIP_1967_BEACON
+    def before(name: bytes) -> bytes:
+        return (int.from_bytes(keccak(name)) - 1).to_bytes(32)
+
+    assert (
+        before(b"eip1967.proxy.implementation"),
+        keccak(b"PROXIABLE"),
+        keccak(b"org.zeppelinos.proxy.implementation"),
+    ) == IMPLEMENTATION_SLOTS
+    assert before(b"eip1967.proxy.beacon") == BEACON_SLOT
 
 
 async def test_code_and_decimals(contracts: Contracts, chain: EvmChain) -> None:

@@ -35,7 +35,7 @@ def test_an_unknown_command_is_refused() -> None:
 
 
 def _loaded_by(statement: str) -> set[str]:
-    """Packages that are neither ours nor Python's after `statement`."""
+    """Packages that are neither ours nor Python's after `statement`; of ours the dashboard."""
     program = f"{statement}; import sys; print(*{{m.partition('.')[0] for m in sys.modules}})"
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}"],
@@ -43,7 +43,7 @@ def _loaded_by(statement: str) -> set[str]:
         text=True,
         check=True,
     )
-    ours = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    ours = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"dashboard"}
     return set(done.stdout.split()) - ours - sys.stdlib_module_names - {"__main__"}
 
 
@@ -53,13 +53,45 @@ def test_help_loads_click_and_nothing_else() -> None:
     assert {name for name in loaded if not name.startswith("_")} == {"click"}
 
 
-def test_up_starts_its_first_part_before_it_loads_a_database_library() -> None:
-    heavy = {"sqlalchemy", "psycopg", "alembic", "web3", "eth_account", "langgraph", "fastapi"}
+MODELS = {"langgraph", "langchain_core", "langchain_openai", "openai", "tiktoken"}
+CHAINS = {"web3", "eth_account", "eth_utils", "eth_tester", "py_ecc", "rlp", "Crypto", "coincurve"}
+READERS = {"lxml", "pypdfium2", "pypdfium2_raw", "babel"}
+DATABASE = {"sqlalchemy", "psycopg", "alembic", "redis", "procrastinate"}
+SERVERS = {"fastapi", "uvicorn", "starlette", "jinja2", "httpx", "aiohttp"}
+
+
+def test_up_starts_its_first_part_before_it_loads_a_library_of_its_others() -> None:
+    heavy = MODELS | CHAINS | READERS | DATABASE | SERVERS | {"cryptography", "structlog", "yaml"}
     assert _loaded_by("import treasurer.cli.up") & heavy == set()
 
 
-def test_the_worker_loads_no_model_library_before_an_invoice_comes() -> None:
-    assert _loaded_by("import worker.main") & {"langgraph", "langchain_core", "openai"} == set()
+def test_the_api_serves_before_it_loads_what_only_pages_or_other_processes_use() -> None:
+    """The whole process: `serve` with its composition, up to where it builds its services."""
+    heavy = MODELS | CHAINS | READERS | {"alembic", "procrastinate", "jinja2", "httpx", "aiohttp"}
+    loaded = _loaded_by("import treasurer.cli.serve, treasurer.cli.web, uvicorn")
+    assert "fastapi" in loaded
+    assert loaded & (heavy | {"dashboard"}) == set()
+
+
+def test_the_worker_is_ready_before_it_loads_what_reads_or_mails() -> None:
+    heavy = MODELS | CHAINS | READERS | {"alembic", "fastapi", "uvicorn", "jinja2", "httpx"}
+    loaded = _loaded_by("import treasurer.cli.worker, worker.main, treasurer.chain.node")
+    assert {"procrastinate", "aiohttp"} <= loaded
+    assert loaded & heavy == set()
+
+
+def test_the_chain_computes_no_tables_of_a_fork_that_it_does_not_run() -> None:
+    program = (
+        "import sys, treasurer.embedded.devchain.node, treasurer.embedded.devchain.server;"
+        "print(*[name for name in sys.modules if name.startswith(('py_ecc.', 'structlog', 'rich'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.split()
+    assert "py_ecc.optimized_bn128" in loaded, "which Cancun has"
+    assert [name for name in loaded if not name.startswith("py_ecc.")] == []
+    assert [name for name in loaded if "bls" in name.partition(".")[2].partition(".")[0]] == []
 
 
 def test_the_example_names_every_setting_once() -> None:

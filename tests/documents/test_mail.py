@@ -3,7 +3,7 @@ from email.message import EmailMessage
 import pytest
 
 from tests.support.documents import codes, parse, pdf, text_invoice, ubl_invoice
-from treasurer.documents.child import packed, unpacked
+from treasurer.documents.answers import packed, unpacked
 from treasurer.documents.limits import Limits
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.reading import Outcome, Source

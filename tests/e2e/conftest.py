@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 
 from treasurer.bootstrap import Core, open_core
-from treasurer.cli.demonstration import Norwick, prepare_network, seed
+from treasurer.cli.demonstration import Norwick, seed
+from treasurer.cli.demonstration_network import prepare_network
 from treasurer.cli.installation import Installation, await_file, start_installation
 from treasurer.settings import Settings
 

@@ -13,6 +13,7 @@ from treasurer.embedded.devchain.node import (
     MAX_TRANSACTIONS_A_BLOCK,
     Node,
 )
+from treasurer.kernel.errors import InvariantViolated
 
 ETHER = 10**18
 
@@ -150,3 +151,16 @@ def test_failed_commit_leaves_head_pool_and_store_as_they_were(node: Node, watch
     node.mine()
     assert mined_hashes(node) == [sent]
     assert node.chain.head.block_number == 1
+
+
+def test_what_is_left_out_of_py_evm_lies_at_no_address_of_the_fork_that_is_run() -> None:
+    # Imported here: the chain has to be before any part of `eth`.
+    from eth.precompiles import bls12_g1_add
+    from eth.vm.forks.cancun.computation import CancunComputation
+
+    contracts = CancunComputation.get_precompiles()
+    assert {int.from_bytes(address) for address in contracts} == set(range(1, 11))
+    assert bls12_g1_add not in contracts.values()
+    with pytest.raises(InvariantViolated) as refused:
+        bls12_g1_add(None)
+    assert refused.value.code == "DEVCHAIN_FORK"

@@ -11,21 +11,16 @@ from eth_hash.auto import keccak
 
 from treasurer.chain.port import Chain
 
-
-def _before(name: bytes) -> bytes:
-    """EIP-1967: one before the hash, so that no key of a mapping can fall upon the slot."""
-    return (int.from_bytes(keccak(name)) - 1).to_bytes(32)
-
-
 IMPLEMENTATION_SLOTS = (
-    _before(b"eip1967.proxy.implementation"),
-    # EIP-1822.
-    keccak(b"PROXIABLE"),
-    # Proxies older than both standards, among them the first ones of OpenZeppelin.
-    keccak(b"org.zeppelinos.proxy.implementation"),
+    # EIP-1967: keccak256("eip1967.proxy.implementation") - 1.
+    bytes.fromhex("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"),
+    # EIP-1822: keccak256("PROXIABLE").
+    bytes.fromhex("c5f16f0fcc639fa48a6947836d9850f504798523bf8c9a3a87d5876cf622bcf7"),
+    # keccak256("org.zeppelinos.proxy.implementation"): older than both standards.
+    bytes.fromhex("7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723fd8ee048ed3f8c3"),
 )
-BEACON_SLOT = _before(b"eip1967.proxy.beacon")
-"""EIP-1967; a beacon names the implementation for many proxies."""
+BEACON_SLOT = bytes.fromhex("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50")
+"""EIP-1967: keccak256("eip1967.proxy.beacon") - 1; a beacon names the implementation of many proxies."""
 _NOTHING = bytes(32)
 
 

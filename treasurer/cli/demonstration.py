@@ -1,4 +1,4 @@
-"""Owns the demonstration organization: Norwick Instruments, its people, payees, wallet and invoices.
+"""Owns the demonstration organization: Norwick Instruments, its people, policy, wallet and invoices.
 
 Must never be reached but by `treasurer up --demo` and `treasurer demo`, and only on the development
 chain. Every step finds what an interrupted start left and goes on.
@@ -9,16 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 
-from contracts.artifacts import load_artifact
-from signer.home import create_home
-from signer.keys import DEVELOPMENT_SCRYPT_N
-from signer.limits import Destination, Limits, Spender, TokenLimit
-from treasurer.bootstrap import WEI_PER_GWEI, Core, open_chain
-from treasurer.chain.networks import PinnedContract, shipped_profile
-from treasurer.cli.network_file import pinned, write_network
+from treasurer.bootstrap import Core, open_chain
+from treasurer.cli.demonstration_network import PAYEES
 from treasurer.cli.own_organization import DEMONSTRATION, remember_organization
 from treasurer.embedded.devchain.accounts import CHAIN_ID, development_account
-from treasurer.embedded.devchain.seed import deploy_disperse, deploy_test_usd
 from treasurer.identity.idempotency import claim_for
 from treasurer.identity.model import User
 from treasurer.identity.organizations import NewOrganization, create_organization
@@ -30,7 +24,6 @@ from treasurer.kernel.organization import Role
 from treasurer.payees import store as payees
 from treasurer.payments import wallets
 from treasurer.payments.enrolment import WalletEnrolment
-from treasurer.settings import Settings
 
 REPORTING = Asset("USD", 2)
 MONTHLY_BURN_MINOR = 40_000_00
@@ -43,13 +36,7 @@ PEOPLE: Mapping[str, tuple[str, Role]] = {
     APPROVER: ("Tomas Berg", Role.APPROVER),
     CFO: ("Ingrid Solberg", Role.CFO),
 }
-PAYEES = (
-    ("V-001", "Halden Freight AS", "accounts@halden-freight.example", 1),
-    ("V-002", "Qorvane Logistics GmbH", "billing@qorvane.example", 2),
-    ("V-003", "Brightmoor Cleaning Ltd", "office@brightmoor.example", 3),
-)
 INVOICES = ("halden-hf-1001.xml", "qorvane-ql-1002.pdf", "brightmoor-bm-1003.txt")
-_USDC_CAP = 25_000 * 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +45,6 @@ class Norwick:
 
     organization_id: OrganizationId
     people: Mapping[str, User]
-
-
-def prepare_network(settings: Settings) -> None:
-    """Deploy the contracts, mint the test token, pin both in network.yaml, make the signer's folder."""
-    wallet = development_account(0)
-    token = deploy_test_usd(settings.rpc_urls[0], mint_to=wallet.address.lower())
-    disperse = PinnedContract(
-        deploy_disperse(settings.rpc_urls[0]), load_artifact("Disperse").runtime_code_hash
-    )
-    home = settings.home
-    if not home.network.exists():
-        write_network(settings, pinned(shipped_profile("development"), {"USDC": token}, disperse))
-    if not (home.signer / "journal.bin").exists():
-        create_home(
-            home.signer,
-            private_keys=[bytes(wallet.key)],
-            limits=_limits(token, wallet.address.lower(), disperse.address),
-            scrypt_n=DEVELOPMENT_SCRYPT_N,
-        )
 
 
 async def seed(core: Core) -> Norwick:
@@ -188,21 +156,6 @@ async def _payees(core: Core, people: Mapping[str, User]) -> None:
         )
         # The demonstration's payees are old acquaintances: nothing to cool off.
         await core.payees.verify_address(administrator, entry.id, cooling_off_s=0)
-
-
-def _limits(token: str, wallet: str, disperse: str) -> Limits:
-    return Limits(
-        chain_ids=(CHAIN_ID,),
-        wallets=(wallet,),
-        max_fee_per_gas_wei=200 * WEI_PER_GWEI,
-        max_gas_limit=200_000,
-        tokens=(TokenLimit(CHAIN_ID, token, "USDC", 6, _USDC_CAP, _USDC_CAP, _USDC_CAP),),
-        spenders=(Spender(CHAIN_ID, disperse, "Disperse"),),
-        destinations=tuple(
-            Destination(CHAIN_ID, development_account(account).address.lower(), name)
-            for _, name, _, account in PAYEES
-        ),
-    )
 
 
 def _sample(kind: str, name: str) -> bytes:

@@ -5,9 +5,11 @@ Must never replace a part that the settings name, and never hand the superuser's
 
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from treasurer.db.engine import DatabaseUrls
 
 READY_TIMEOUT_S = 30.0
+_TO_BRING_UP = ("treasurer.cli.schema", "alembic.command")
 _SIGNER_ONLY = frozenset({PASSPHRASE, PASSPHRASE_FILE, RPC_URLS})
 _OURS = frozenset(name.upper() for name in Settings.model_fields)
 
@@ -87,11 +90,13 @@ def start_installation(
     *,
     development_chain: bool = True,
     meanwhile: Callable[[DataFolder, Children], None] = lambda _folder, _children: None,
+    needed_soon: Sequence[str] = (),
 ) -> Iterator[Installation]:
     """Lock the folder, start what the settings leave to us, bring the schema up; stop all at the end.
 
     Without `development_chain` there is no node but a given one. `meanwhile` may start processes that
-    wait for the parts. Raises Conflict when another process holds the folder.
+    wait for the parts; `needed_soon` names modules that the caller loads in a moment anyway. Raises
+    Conflict when another process holds the folder.
     """
     folder = open_data_folder(settings.treasurer_home)
     with lock_folder(folder.root, patience_s=10.0), Children() as children:
@@ -103,7 +108,9 @@ def start_installation(
             update["redis_url"] = SecretStr(start_valkey(folder, children).url)
         superuser_dsn = None
         if settings.database_url is None:
-            superuser_dsn = start_postgres(folder, children).dsn
+            # A new cluster's making leaves a processor idle.
+            load = partial(_load, (*_TO_BRING_UP, *needed_soon))
+            superuser_dsn = start_postgres(folder, children, meanwhile=load).dsn
         # Not sooner: what is small and waited for would queue behind what is large.
         meanwhile(folder, children)
         # Imported here, because nothing above should wait for the database's libraries.
@@ -114,6 +121,11 @@ def start_installation(
         if chain is not None:
             update["rpc_url"] = SecretStr(await_devchain(folder, chain).url)
         yield Installation(folder, children, settings.model_copy(update=update), urls)
+
+
+def _load(modules: Sequence[str]) -> None:
+    for name in modules:
+        import_module(name)
 
 
 def network_of(settings: Settings) -> "NetworkProfile | None":

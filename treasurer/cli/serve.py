@@ -1,8 +1,14 @@
 """`treasurer serve`: the API and the dashboard in one process. Must never hold a key or run a job."""
 
+import asyncio
+import threading
+from typing import Any
+
 import click
 
 from treasurer.cli.loading import loading
+
+_PAGES_AFTER_S = 1.0
 
 
 @click.command()
@@ -14,13 +20,14 @@ def serve(await_up: bool) -> None:
 
         from treasurer.cli.logs import configure_logs
         from treasurer.cli.running import await_running
-        from treasurer.cli.web import build_app
+        from treasurer.cli.web import build_web
         from treasurer.settings import Settings
 
         settings = await_running(Settings()) if await_up else Settings()
         configure_logs(settings.log_level)
+        web = build_web(settings)
         config = uvicorn.Config(
-            build_app(settings),
+            web.app,
             host=settings.treasurer_host,
             port=settings.treasurer_port,
             log_config=None,
@@ -30,4 +37,12 @@ def serve(await_up: bool) -> None:
             lifespan="on",
         )
         config.load()
-    uvicorn.Server(config).run()
+
+    class Server(uvicorn.Server):
+        async def startup(self, *arguments: Any, **options: Any) -> None:
+            """Load the pages too, once those who waited for the start have had their answer."""
+            await super().startup(*arguments, **options)
+            loading_pages = threading.Thread(target=web.pages.load, name="pages", daemon=True)
+            asyncio.get_running_loop().call_later(_PAGES_AFTER_S, loading_pages.start)
+
+    Server(config).run()

@@ -1,6 +1,5 @@
 """`treasurer up`: everything on this machine, from wheels. Must never print a secret but one link."""
 
-import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,13 @@ from treasurer.settings import Settings
 
 if TYPE_CHECKING:
     from treasurer.chain.networks import NetworkProfile
+
+
+_DEMONSTRATION = (
+    "treasurer.cli.demonstration_network",
+    "treasurer.cli.demonstration",
+    "treasurer.chain.node",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,13 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
         with loading():
             say("starting database, cache and chain …")
             ours = OwnProcesses(settings)
-            installation = parts.enter_context(start_installation(settings, meanwhile=ours.load))
+            installation = parts.enter_context(
+                start_installation(
+                    settings,
+                    meanwhile=ours.load,
+                    needed_soon=_DEMONSTRATION if demo else (),
+                )
+            )
             parts.callback(withdraw_running, installation.settings)
             if demo:
                 _prepare_demonstration(installation)
@@ -83,6 +95,9 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
             assert network is not None
             say("starting signer, worker and API …")
             ours.go(installation, network, passphrase)
+            # Imported here: the first part is started before it.
+            import asyncio
+
             # The organization is made while they start.
             link = asyncio.run(_seed(installation.settings)) if demo else None
             ours.wait(installation.settings)
@@ -90,7 +105,7 @@ def run_all(settings: Settings, *, demo: bool, say: Callable[[str], None]) -> It
 
 
 def _prepare_demonstration(installation: Installation) -> None:
-    from treasurer.cli.demonstration import prepare_network
+    from treasurer.cli.demonstration_network import prepare_network
 
     prepare_network(installation.settings)
 

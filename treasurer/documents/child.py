@@ -5,7 +5,6 @@ start it can open nothing: no file descriptor is left to be had. One request and
 4-byte length, a JSON head, and, for a request, the document itself.
 """
 
-import base64
 import gc
 import json
 import os
@@ -14,12 +13,11 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+from treasurer.documents.answers import HEAD_BYTES, READY, packed, reader_failed
 from treasurer.documents.limits import Limits
 from treasurer.documents.parsing import parse_document
-from treasurer.documents.reading import Part, PrintedLine, Reading, reading_from_json, refusal
+from treasurer.documents.reading import Reading, refusal
 
-READY = b"R"
-HEAD_BYTES = 4
 _WARM_UP = (
     b"INVOICE W-1\nFrom: Warm Up Ltd\nPay to: 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n"
     b"Total due: 1.00 EUR\nIBAN: DE89 3704 0044 0532 0130 00\n",
@@ -83,15 +81,6 @@ def _too_complex(sha256: str) -> Reading:
     )
 
 
-def reader_failed(sha256: str) -> Reading:
-    """The answer to a document that broke its reader."""
-    return refusal(
-        "READER_FAILED",
-        "the document could not be read; export it again or send another format",
-        document_sha256=sha256,
-    )
-
-
 def _lock_down(limits: Limits) -> None:
     """No new descriptor means no file and no socket; no file size means no writing; no core dumps."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -106,38 +95,6 @@ def _allow_cpu(seconds: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used = int(usage.ru_utime + usage.ru_stime) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (used + seconds, resource.RLIM_INFINITY))
-
-
-def packed(reading: Reading) -> bytes:
-    """The answer's bytes: the reading, and beside it printed lines and parts, which it is stored
-    without.
-    """
-    printed = [[line.text, line.number, line.page, line.pieces] for line in reading.printed]
-    parts = [
-        [
-            base64.b64encode(part.content).decode("ascii"),
-            part.filename,
-            part.media_type,
-            part.location,
-        ]
-        for part in reading.parts
-    ]
-    answer = {**reading.to_json(), "printed": printed, "parts": parts}
-    return json.dumps(answer, ensure_ascii=True, allow_nan=False).encode("ascii")
-
-
-def unpacked(answer: bytes) -> Reading:
-    """Inverse of `packed`."""
-    data = json.loads(answer)
-    printed = tuple(
-        PrintedLine(text, number, page, tuple((piece, tuple(box)) for piece, box in pieces))
-        for text, number, page, pieces in data["printed"]
-    )
-    parts = tuple(
-        Part(base64.b64decode(content), filename, media_type, location)
-        for content, filename, media_type, location in data["parts"]
-    )
-    return replace(reading_from_json(data), printed=printed, parts=parts)
 
 
 def _answer(reading: Reading) -> None:

@@ -5,8 +5,6 @@ Must never guess a currency from a symbol that several share.
 
 from functools import cache
 
-from babel.core import get_global
-
 STABLECOINS = frozenset(
     {
         "USDC", "USDT", "MNEE", "EURC", "DAI", "PYUSD", "USDS", "USDP", "GUSD", "TUSD", "FDUSD",
@@ -28,6 +26,9 @@ SHARED_SYMBOLS = frozenset({"$", "¥", "kr", "Rs", "Rs."})
 @cache
 def legal_tender() -> dict[str, int]:
     """ISO 4217 codes in use somewhere today, with their fraction digits (CLDR)."""
+    # Imported here: most processes never read a document.
+    from babel.core import get_global
+
     fractions = get_global("currency_fractions")
     default = fractions["DEFAULT"][0]
     codes = {

@@ -21,10 +21,9 @@ from types import TracebackType
 from typing import Self
 
 import treasurer
-from treasurer.documents.child import HEAD_BYTES, READY, reader_failed, unpacked
-from treasurer.documents.limits import Limits
+from treasurer.documents.answers import HEAD_BYTES, READY, reader_failed, unpacked
+from treasurer.documents.limits import Limits, check_size
 from treasurer.documents.ocr import Tesseract
-from treasurer.documents.parsing import check_size
 from treasurer.documents.reading import Finding, Reading, Severity, refusal
 from treasurer.kernel.errors import Transient
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from treasurer.documents.reading import Reading, refusal
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -21,3 +23,19 @@ class Limits:
     cpu_s: int = 8
     memory_bytes: int = 1024 * 1024 * 1024
     documents_a_child: int = 500
+
+
+def check_size(content: bytes, limits: Limits, sha256: str) -> Reading | None:
+    """A refusal for an empty document or one over the limit, else None."""
+    if not content.strip():
+        return refusal(
+            "DOCUMENT_EMPTY", "the document has no content; send it again", document_sha256=sha256
+        )
+    if len(content) > limits.document_bytes:
+        return refusal(
+            "DOCUMENT_TOO_LARGE",
+            f"the document has {len(content)} bytes, {limits.document_bytes} are allowed; send a "
+            "smaller one",
+            document_sha256=sha256,
+        )
+    return None

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from treasurer.documents.checks import check
 from treasurer.documents.draft import Draft, Refused
-from treasurer.documents.limits import Limits
+from treasurer.documents.limits import Limits, check_size
 from treasurer.documents.media import Document, Kind
 from treasurer.documents.readers.registry import reader_for
 from treasurer.documents.reading import Reading, refusal
@@ -60,22 +60,6 @@ def parse_document(
             media_type=document.kind.value,
         )
     return draft.finish(document_sha256=sha256, media_type=kind.value)
-
-
-def check_size(content: bytes, limits: Limits, sha256: str) -> Reading | None:
-    """A refusal for an empty document or one over the limit, else None."""
-    if not content.strip():
-        return refusal(
-            "DOCUMENT_EMPTY", "the document has no content; send it again", document_sha256=sha256
-        )
-    if len(content) > limits.document_bytes:
-        return refusal(
-            "DOCUMENT_TOO_LARGE",
-            f"the document has {len(content)} bytes, {limits.document_bytes} are allowed; send a "
-            "smaller one",
-            document_sha256=sha256,
-        )
-    return None
 
 
 def _suffix(filename: str | None) -> str:

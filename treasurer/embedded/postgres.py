@@ -5,7 +5,7 @@ import secrets
 import shutil
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,11 +57,14 @@ class PostgresServer:
         )
 
 
-def start_postgres(folder: DataFolder, children: Children) -> PostgresServer:
+def start_postgres(
+    folder: DataFolder, children: Children, *, meanwhile: Callable[[], None] = lambda: None
+) -> PostgresServer:
     """Start the server of `folder`, making its cluster first where there is none.
 
-    The caller holds the folder's lock. Raises Transient when it does not come up, Permanent when the
-    data belong to another major version.
+    That takes seconds, hardly any of them ours: `meanwhile` is called once while it is made. The caller
+    holds the folder's lock. Raises Transient when it does not come up, Permanent when the data belong
+    to another major version.
     """
     home = folder.root / "postgres"
     data = home / "data"
@@ -73,7 +76,7 @@ def start_postgres(folder: DataFolder, children: Children) -> PostgresServer:
     sockets = folder.socket_folder("postgres", user)
     password = _password(home / "superuser.password")
     if not data.exists():
-        _make_cluster(home, sockets, password, install, user, folder.log("initdb"))
+        _make_cluster(home, sockets, password, install, user, folder.log("initdb"), meanwhile)
     child = _start_when_free(
         Command(
             name="postgres",
@@ -123,6 +126,7 @@ def _make_cluster(
     install: PostgresInstall,
     user: ServiceUser | None,
     log: Path,
+    meanwhile: Callable[[], None],
 ) -> None:
     """Make the cluster beside its place and move it there: a kill half-way leaves nothing half-made."""
     unfinished = home / "data.new"
@@ -157,6 +161,7 @@ def _make_cluster(
     try:
         with Children() as maker:
             child = maker.start(command)
+            meanwhile()
             child.wait_until(lambda: child.process.poll() == 0, START_TIMEOUT_S)
     finally:
         password_file.unlink()

@@ -6,7 +6,7 @@ A delivery claims its row, sends, and writes the outcome: three steps, two commi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +19,6 @@ from treasurer.kernel.ids import NewId, OrganizationId
 from treasurer.notifications import store
 from treasurer.notifications.claims import Claims
 from treasurer.notifications.contents import gather
-from treasurer.notifications.mail import MailRenderer, compose
 from treasurer.notifications.model import (
     ApprovalQuestion,
     Content,
@@ -31,6 +30,11 @@ from treasurer.notifications.model import (
 )
 from treasurer.notifications.port import IssueLink
 from treasurer.notifications.transport import MailTransport
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
+
+    from treasurer.notifications.mail import MailRenderer
 
 SEND_JOB = "send_notification"
 """The job's name; its arguments are `organization_id` and `notification_ids`, as text."""
@@ -141,7 +145,7 @@ class NotificationService:
         self._issue_link = issue_link
         self._mailbox = mailbox
         self._clock = clock
-        self._renderer = MailRenderer()
+        self._renderer: MailRenderer | None = None
 
     async def deliver(
         self, organization_id: OrganizationId, notification_id: NotificationId
@@ -166,7 +170,7 @@ class NotificationService:
             return await self._claims.close(claimed, NotificationState.FAILED, error)
         return await self._claims.close(claimed, NotificationState.SENT)
 
-    async def _message(self, claimed: Notification) -> EmailMessage | None:
+    async def _message(self, claimed: Notification) -> "EmailMessage | None":
         """The mail as of now, its link issued and committed, or None where it has no news left."""
         now = self._clock()
         async with self._database.unit(claimed.organization_id) as connection:
@@ -174,6 +178,11 @@ class NotificationService:
             if content is None:
                 return None
             link = await self._link(connection, claimed, content)
+        # Imported here: who only queues mails needs no templates.
+        from treasurer.notifications.mail import MailRenderer, compose
+
+        if self._renderer is None:
+            self._renderer = MailRenderer()
         words = self._renderer.render(claimed.kind, content, link=link)
         return compose(words, claimed, sender=self._mailbox.sender, now=now)
 

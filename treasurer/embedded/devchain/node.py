@@ -3,12 +3,12 @@
 Each change is committed to the store before the caller hears of it.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import structlog
 from eth.abc import SignedTransactionAPI
 
 from treasurer.embedded.devchain.admission import check_admissible, read_transaction
@@ -29,7 +29,7 @@ EMPTY_BLOCKS_BEFORE_IDLE = 8
 IDLE_TICKS_A_BLOCK = 10
 """A chain on which nothing happens slows down: an empty block costs a kilobyte of disk for ever."""
 
-_log = structlog.get_logger("devchain")
+_log = logging.getLogger("devchain")
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Node:
         self.chain.moved_to(block.header)
         self.pool.discard(gone)
         for transaction_hash in block.refused:
-            _log.warning("transaction_dropped", hash="0x" + transaction_hash.hex())
+            _log.warning("transaction dropped: 0x%s", transaction_hash.hex())
         self._pace.empty_blocks = 0 if block.mined else self._pace.empty_blocks + 1
         self._pace.idle_ticks = 0
         return block.header

@@ -1,13 +1,13 @@
 """Owns the chain's process: socket, HTTP, the mining timer. Must never listen beyond loopback."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
-import structlog
 import uvicorn
 
 from treasurer.embedded.devchain.errors import (
@@ -25,7 +25,7 @@ from treasurer.kernel.errors import Conflict
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_BATCH = 10_000
 
-_log = structlog.get_logger("devchain")
+_log = logging.getLogger("devchain")
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -77,7 +77,7 @@ class RpcApplication:
         except RpcError as error:
             return _failure(identifier, error)
         except Exception as error:
-            _log.exception("request_failed", method=request["method"])
+            _log.exception("request failed: %s", request["method"])
             return _failure(identifier, RpcError(SERVER_ERROR, f"internal error: {error!r}"))
         return {"jsonrpc": "2.0", "id": identifier, "result": result}
 
