@@ -18,9 +18,9 @@ from treasurer.db.engine import Database, DatabaseUrls, open_database
 
 @pytest.fixture(autouse=True)
 def usual_recursion_limit() -> None:
-    """Importing py_ecc, which eth_account does, lifts the limit so far that deep input ends the process.
+    """Importing py_ecc, which web3 does, lifts the limit so far that deep input ends the process.
 
-    No process of ours that reads documents or a node's answers imports it: tests/cli/test_commands.py.
+    Document readers run in children that never import it, and the worker puts the limit back.
     """
     sys.setrecursionlimit(1000)
 

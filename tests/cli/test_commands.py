@@ -74,10 +74,23 @@ def test_the_api_serves_before_it_loads_what_only_pages_or_other_processes_use()
 
 
 def test_the_worker_is_ready_before_it_loads_what_reads_or_mails() -> None:
-    heavy = MODELS | CHAINS | READERS | {"alembic", "fastapi", "uvicorn", "jinja2", "httpx"}
+    heavy = MODELS | READERS | {"alembic", "fastapi", "uvicorn", "jinja2", "httpx"}
     loaded = _loaded_by("import treasurer.cli.worker, worker.main, treasurer.chain.node")
-    assert {"procrastinate", "aiohttp"} <= loaded
+    assert {"procrastinate", "web3"} <= loaded
     assert loaded & heavy == set()
+
+
+def test_the_worker_computes_no_tables_for_key_files_of_validators() -> None:
+    program = "import sys, treasurer.chain.node; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.split()
+    assert {"eth_keyfile.keyfile", "py_ecc.bls"} <= set(loaded)
+    assert [name for name in loaded if "bls" in name and name.startswith("py_ecc.")] == [
+        "py_ecc.bls",
+        "py_ecc.bls12_381",
+    ]
 
 
 def test_the_chain_computes_no_tables_of_a_fork_that_it_does_not_run() -> None:

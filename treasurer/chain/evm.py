@@ -1,7 +1,7 @@
 """Owns the chain port over an EVM node's JSON-RPC. Must never retry, cache or sign.
 
-Everything that repeats goes in batches, and answers are read into our own types, so that an amount or
-a hash that is not exact is no answer.
+Of web3 it uses the provider alone (`node.py`): everything that repeats goes in batches, and answers
+are read into our own types, so that an amount or a hash that is not exact is no answer.
 """
 
 import asyncio

@@ -4,12 +4,17 @@ A batch is one round trip for up to `batch_limit` calls; a thousand balances cos
 """
 
 import asyncio
+import sys
 from collections.abc import Sequence
 
 from treasurer.chain.errors import LIMIT_EXCEEDED, ChainRateLimited
 from treasurer.chain.json_rpc import Json, Result, RpcFailure, results, value
 from treasurer.chain.pace import RequestPace
 from treasurer.kernel.errors import Transient
+
+_RECURSION_LIMIT = 1_000
+"""Python's own. py_ecc, which web3 imports, sets 100,000 for the whole process: JSON nested that deep,
+from a node or a model, would then end the worker by a segmentation fault instead of an exception."""
 
 
 class JsonRpc:
@@ -18,9 +23,10 @@ class JsonRpc:
     """
 
     def __init__(self, url: str, *, timeout_s: float, batch_limit: int, pace: RequestPace) -> None:
-        # Here and not above, so that only a process that talks to a chain imports aiohttp.
+        # Here and not above, so that only a process that talks to a chain imports web3.
         from treasurer.chain.node import Node
 
+        sys.setrecursionlimit(_RECURSION_LIMIT)
         self._node = Node(url, timeout_s=timeout_s)
         self._batch_limit = batch_limit
         self._pace = pace
