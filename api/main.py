@@ -94,6 +94,7 @@ def create_app(services: Services, *, pages: ASGIApp | None = None) -> FastAPI:
             if isinstance(route, APIRoute):
                 declare(route)
         app.include_router(router)
+    app.router.routes.insert(0, invoices.SubmitDoor(invoices.router.routes))
     openapi.install(app)
     if pages is not None:
         app.router.default = _beside(app.router.default, pages)
