@@ -13,7 +13,13 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from api.auth import Provided, SignedIn, access_of, requires, services_of
-from api.invoice_views import InvoiceView, ReadInvoiceView, invoice_view, read_invoice_view
+from api.invoice_views import (
+    InvoiceView,
+    ReadInvoiceView,
+    invoice_json,
+    invoice_view,
+    read_invoice_view,
+)
 from api.submission import Filename, IdempotencyKey, location, received
 from api.upload import REQUEST_BODY
 from api.views import Before, Body, Most, Page, page_of
@@ -52,7 +58,7 @@ async def submit(
         request, caller, services, route=_ROUTE, filename=filename, key=idempotency_key
     )
     return Response(
-        invoice_view(invoice).model_dump_json(),
+        invoice_json(invoice),
         status_code=202,
         headers=location(invoice),
         media_type="application/json",

@@ -36,7 +36,7 @@ from api import (
     users,
 )
 from api.auth import declare
-from api.middleware import BodyLimit, RateLimit, RequestContext, SecurityHeaders
+from api.middleware import BodyLimit, RateLimit, RequestContext
 from api.services import Services
 
 # Paths are tried in this order, so the busiest come first.
@@ -79,8 +79,11 @@ def create_app(services: Services, *, pages: ASGIApp | None = None) -> FastAPI:
         docs_url=None,  # its scripts come from another site, which our policy forbids
         redoc_url=None,
         middleware=[
-            Middleware(SecurityHeaders, served_over_tls=settings.served_over_tls),
-            Middleware(RequestContext, new_id=services.new_id),
+            Middleware(
+                RequestContext,
+                new_id=services.new_id,
+                served_over_tls=settings.served_over_tls,
+            ),
             Middleware(
                 RateLimit, counters=services.counters, per_minute=settings.requests_per_minute
             ),
