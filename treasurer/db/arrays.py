@@ -19,21 +19,31 @@ from psycopg.types.array import BaseListDumper, ListBinaryDumper
 _pack_head = Struct("!iiIii").pack
 _pack_length = Struct("!i").pack
 _NULL = _pack_length(-1)
+_LENGTHS = [_pack_length(length) for length in range(256)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """A type that sets are made of: PostgreSQL's numbers for it and its array, and its bytes."""
+    """A type that sets are made of: PostgreSQL's numbers for it and its array, and its values' bytes."""
 
     oid: int
     array_oid: int
-    encode: Callable[[Any], bytes]
+    encode: Callable[[list[Any]], list[bytes | None]]
+
+
+def _ids(values: list[UUID | None]) -> list[bytes | None]:
+    # Not `bytes`, which is a function of Python's own.
+    return [None if each is None else each.int.to_bytes(16, "big") for each in values]
+
+
+def _texts(values: list[str | None]) -> list[bytes | None]:
+    return [None if each is None else each.encode() for each in values]
 
 
 _ELEMENTS = {
-    UUID: _Element(2950, 2951, lambda value: value.int.to_bytes(16, "big")),
-    str: _Element(25, 1009, str.encode),
-    bytes: _Element(17, 1001, bytes),
+    UUID: _Element(2950, 2951, _ids),
+    str: _Element(25, 1009, _texts),
+    bytes: _Element(17, 1001, list),
 }
 
 
@@ -61,14 +71,14 @@ class _FlatDumper(Dumper):
         self.oid = self._element.array_oid
 
     def dump(self, obj: list[Any]) -> Buffer:
-        encode = self._element.encode
-        data = [_pack_head(1, None in obj, self._element.oid, len(obj), 1)]
-        for item in obj:
-            if item is None:
+        values = self._element.encode(obj)
+        data = [_pack_head(1, None in values, self._element.oid, len(values), 1)]
+        for value in values:
+            if value is None:
                 data.append(_NULL)
             else:
-                spelt = encode(item)
-                data += (_pack_length(len(spelt)), spelt)
+                length = len(value)
+                data += (_LENGTHS[length] if length < 256 else _pack_length(length), value)
         return b"".join(data)
 
 
