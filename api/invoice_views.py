@@ -4,11 +4,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel
 
 from api.views import Amount, Instant, amount_of
 from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
 from treasurer.invoices.review import InvoiceReview
+from treasurer.kernel.clock import iso
 from treasurer.purchases.model import MatchState
 
 
@@ -78,6 +80,13 @@ class ReadInvoiceView(InvoiceView):
 
 def invoice_view(invoice: Invoice) -> InvoiceView:
     return InvoiceView(**_fields(invoice))
+
+
+def invoice_json(invoice: Invoice) -> bytes:
+    """What `invoice_view` makes, spelt without it: the busiest route answers nothing else."""
+    fields = _fields(invoice)
+    fields["received_at"] = iso(invoice.received_at)
+    return orjson.dumps(fields, default=BaseModel.model_dump)
 
 
 def read_invoice_view(

@@ -36,7 +36,7 @@ from api import (
     users,
 )
 from api.auth import declare
-from api.middleware import BodyLimit, RateLimit, RequestContext, SecurityHeaders
+from api.middleware import BodyLimit, RateLimit, RequestContext
 from api.services import Services
 
 # Paths are tried in this order, so the busiest come first.
@@ -79,8 +79,11 @@ def create_app(services: Services, *, pages: ASGIApp | None = None) -> FastAPI:
         docs_url=None,  # its scripts come from another site, which our policy forbids
         redoc_url=None,
         middleware=[
-            Middleware(SecurityHeaders, served_over_tls=settings.served_over_tls),
-            Middleware(RequestContext, new_id=services.new_id),
+            Middleware(
+                RequestContext,
+                new_id=services.new_id,
+                served_over_tls=settings.served_over_tls,
+            ),
             Middleware(
                 RateLimit, counters=services.counters, per_minute=settings.requests_per_minute
             ),
@@ -94,6 +97,7 @@ def create_app(services: Services, *, pages: ASGIApp | None = None) -> FastAPI:
             if isinstance(route, APIRoute):
                 declare(route)
         app.include_router(router)
+    app.router.routes.insert(0, invoices.SubmitDoor(invoices.router.routes))
     openapi.install(app)
     if pages is not None:
         app.router.default = _beside(app.router.default, pages)

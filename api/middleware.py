@@ -11,7 +11,6 @@ from time import perf_counter
 from uuid import UUID
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,17 +43,26 @@ _log = structlog.get_logger("api.access")
 
 
 class RequestContext:
-    """Gives a request its id, logs and measures its end, and answers what nobody caught."""
+    """Gives a request its id and its answer the headers that it does not set itself, logs and measures
+    its end, and answers what nobody caught.
+    """
 
-    def __init__(self, app: ASGIApp, *, new_id: Callable[[], UUID]) -> None:
+    def __init__(self, app: ASGIApp, *, new_id: Callable[[], UUID], served_over_tls: bool) -> None:
         self._app = app
         self._new_id = new_id
+        headers = dict(SECURITY_HEADERS)
+        if served_over_tls:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        # As ASGI spells them: the names are compared with those of each response.
+        self._headers = {
+            name.lower().encode("ascii"): value.encode("ascii") for name, value in headers.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get("x-request-id", "")
+        sent = _header(scope, b"x-request-id")
         request_id = sent if _REQUEST_ID.fullmatch(sent) else str(self._new_id())
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.clear_contextvars()
@@ -65,8 +73,11 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = (b"x-request-id", request_id.encode("ascii"))
-                message["headers"] = [*message.get("headers", ()), own]
+                given = message.get("headers", ())
+                own = {**self._headers, b"x-request-id": request_id.encode("ascii")}
+                for name, _ in given:
+                    own.pop(name, None)
+                message["headers"] = [*given, *own.items()]
             await send(message)
 
         try:
@@ -91,35 +102,6 @@ class RequestContext:
             elapsed_ms=round(elapsed_s * 1000, 2),
             address=client_address(scope),
         )
-
-
-class SecurityHeaders:
-    """Adds the headers that a response does not set itself."""
-
-    def __init__(self, app: ASGIApp, *, served_over_tls: bool) -> None:
-        self._app = app
-        headers = dict(SECURITY_HEADERS)
-        if served_over_tls:
-            headers["Strict-Transport-Security"] = "max-age=31536000"
-        # As ASGI spells them: the names are compared with those of each response.
-        self._headers = [
-            (name.lower().encode("ascii"), value.encode("ascii")) for name, value in headers.items()
-        ]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = list(message.get("headers", ()))
-                names = {name for name, _ in given}
-                added = [header for header in self._headers if header[0] not in names]
-                message["headers"] = given + added
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 class RateLimit:
@@ -160,11 +142,10 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         most = MOST_DOCUMENT_BYTES
-        if headers.get("content-type", "").startswith("multipart/"):
+        if _header(scope, b"content-type").startswith("multipart/"):
             most += _MULTIPART_BYTES
-        announced = headers.get("content-length", "")
+        announced = _header(scope, b"content-length")
         if announced.isdigit() and int(announced) > most:
             await _too_large(scope)(scope, receive, send)
             return
@@ -186,6 +167,14 @@ def client_address(scope: Scope) -> str:
     """Where the request comes from, as the server or a trusted proxy says."""
     client = scope.get("client")
     return client[0] if client else "local"
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """The first header of that lower-case name, or nothing. `Headers` raises for each that is missing."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
 
 
 def _network(scope: Scope) -> str:

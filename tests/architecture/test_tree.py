@@ -27,6 +27,7 @@ LONG_FILES = {
     "migrations/versions/0001_main_job.py": "one schema, read as one page; a migration is not split",
     "tests/agents/test_intake.py": "the cases of one graph, each short",
     "tests/invoices/test_service.py": "the cases of one service, each short",
+    "tests/cli/test_running.py": "the cases of one installation, which takes long to start, each short",
     "tests/policy/oracle.py": "one evaluator, read beside the page that it was written from",
     "tests/signer/test_process.py": "the cases of one process, each short",
 }

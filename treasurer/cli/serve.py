@@ -38,11 +38,15 @@ def serve(await_up: bool) -> None:
         )
         config.load()
 
+    def load_pages() -> None:
+        with loading():
+            web.pages.load()
+
     class Server(uvicorn.Server):
         async def startup(self, *arguments: Any, **options: Any) -> None:
             """Load the pages too, once those who waited for the start have had their answer."""
             await super().startup(*arguments, **options)
-            loading_pages = threading.Thread(target=web.pages.load, name="pages", daemon=True)
-            asyncio.get_running_loop().call_later(_PAGES_AFTER_S, loading_pages.start)
+            thread = threading.Thread(target=load_pages, name="pages", daemon=True)
+            asyncio.get_running_loop().call_later(_PAGES_AFTER_S, thread.start)
 
     Server(config).run()

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import OperationalError
-from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from treasurer.db.arrays import SetDumper
 from treasurer.db.pipeline import Pipelined, pipelined
 from treasurer.kernel.ids import OrganizationId
 
@@ -113,7 +113,7 @@ def open_database(urls: DatabaseUrls, *, pool_size: int) -> Database:
 def _tune(connection: Any, _: object) -> None:
     """Sets of rows travel as arrays; quoting them as text costs more than all else on our side."""
     driver = connection.driver_connection
-    driver.adapters.register_dumper(list, ListBinaryDumper)
+    driver.adapters.register_dumper(list, SetDumper)
     driver.prepared_max = _MOST_PREPARED
 
 

@@ -129,17 +129,18 @@ async def claim(
     All claims are of this organization. An outcome for each, as if they came one after the other: of
     equal keys the first is fresh, and later ones repeat it or are refused.
     """
-    firsts: dict[tuple[UUID, str, str], tuple[IdempotencyClaim, UUID]] = {}
-    for claimed, resource_id in claims:
-        firsts.setdefault(_scope(claimed), (claimed, resource_id))
+    firsts: dict[tuple[int, str, str], tuple[IdempotencyClaim, UUID]] = {}
+    scopes = [_scope(claimed) for claimed, _ in claims]
+    for scope, each in zip(scopes, claims, strict=True):
+        firsts.setdefault(scope, each)
     if not firsts:
         return []
     found = await _claim_distinct(connection, organization_id, list(firsts.values()), status, now)
     held = dict(zip(firsts, found, strict=True))
     outcomes: list[ClaimOutcome] = []
-    for claimed, resource_id in claims:
-        first, first_id = firsts[_scope(claimed)]
-        outcome = held[_scope(claimed)]
+    for scope, (claimed, resource_id) in zip(scopes, claims, strict=True):
+        first, first_id = firsts[scope]
+        outcome = held[scope]
         if outcome is None and first_id != resource_id:
             outcome = _Held(first.request_hash, status, first_id)
         outcomes.append(outcome.answer(claimed) if isinstance(outcome, _Held) else outcome)
@@ -213,8 +214,9 @@ def _scopes(
     }
 
 
-def _scope(claimed: IdempotencyClaim) -> tuple[UUID, str, str]:
-    return claimed.principal_id, claimed.route, claimed.key
+def _scope(claimed: IdempotencyClaim) -> tuple[int, str, str]:
+    # The number of the id: ids are hashed and compared by functions of Python's own.
+    return claimed.principal_id.int, claimed.route, claimed.key
 
 
 def _in_progress() -> Conflict:

@@ -49,6 +49,8 @@ def _declared(media_type: str | None) -> str:
 
 def _display_name(name: str | None) -> str | None:
     """The last part of the name, without characters that hide, reorder or break lines."""
-    last = re.split(r"[/\\]", name or "")[-1]
+    if not name:
+        return None
+    last = re.split(r"[/\\]", name)[-1]
     kept = "".join(character for character in last if unicodedata.category(character)[0] != "C")
     return kept.strip()[-200:] or None

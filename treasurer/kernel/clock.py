@@ -7,18 +7,19 @@ Clock = Callable[[], datetime]
 """Returns the present instant, timezone-aware and in UTC."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND, _NO_OFFSET = timedelta(seconds=1), timedelta(0)
 
 
 def require_utc(instant: datetime) -> datetime:
     """Return `instant` unchanged; raise ValueError unless it is aware and its offset is zero."""
-    if instant.utcoffset() != timedelta(0):
+    if instant.utcoffset() != _NO_OFFSET:
         raise ValueError(f"{instant!r} is not in UTC; convert at the edge where it entered")
     return instant
 
 
 def epoch_s(instant: datetime) -> int:
     """Whole seconds since 1970-01-01T00:00Z, rounded down. Integer arithmetic, so it replays."""
-    return (require_utc(instant) - _EPOCH) // timedelta(seconds=1)
+    return (require_utc(instant) - _EPOCH) // _SECOND
 
 
 def from_epoch_s(seconds: int) -> datetime:
@@ -28,7 +29,8 @@ def from_epoch_s(seconds: int) -> datetime:
 
 def iso(instant: datetime) -> str:
     """RFC 3339 with microseconds and `Z`: one spelling an instant, so that digests are stable."""
-    return require_utc(instant).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # A fifth of strftime's time; what is cut off is the offset, which is +00:00.
+    return require_utc(instant).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_iso(text: str) -> datetime:

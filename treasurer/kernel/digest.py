@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Canonical: TypeAlias = "Mapping[str, Canonical] | Sequence[Canonical] | str | int | bool | None"
 """What may be digested. No fractions: 0.1 has no single spelling."""
@@ -34,17 +34,19 @@ _LEAVES = frozenset({type(None), bool, int, str})
 
 
 def _require_canonical(value: object) -> None:
-    # The exact types first: nearly all that is digested is one of them, and decisions are large.
+    # The exact types first, and leaves without a call: nearly all that is digested is one of them.
     kind = type(value)
     if kind in _LEAVES:
         return
-    if isinstance(value, Mapping):
-        for key, item in value.items():
+    if isinstance(value, list | tuple):
+        for item in value:
+            if type(item) not in _LEAVES:
+                _require_canonical(item)
+    elif kind is dict or isinstance(value, Mapping):
+        for key, item in cast("Mapping[object, object]", value).items():
             if not isinstance(key, str):
                 raise TypeError(f"key {key!r} is not a string")
-            _require_canonical(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _require_canonical(item)
+            if type(item) not in _LEAVES:
+                _require_canonical(item)
     elif not isinstance(value, int | str):
         raise TypeError(f"{kind.__name__} has no canonical spelling")
