@@ -60,7 +60,7 @@ lock: ## renew the lock files (hashes, no addresses)
 fuzz: setup ## feed mutated documents to the readers for FUZZ_S seconds (an hour); FUZZ_SEED, FUZZ_FROM go on
 	@$(PY) -m tests.support.fuzz $(or $(FUZZ_S),3600) $(or $(FUZZ_SEED),0) $(or $(FUZZ_FROM),0)
 
-bench: .venv-bench/.installed ## compare with peers side by side, in one run (minutes)
+bench: .venv-bench/.installed ## compare with peers side by side, in one run (an hour; `python -m bench PART` for one)
 	@PYTHONPATH=. .venv-bench/bin/python -m bench
 
 screenshots: setup ## take the papers' pictures in docs/images (needs the system's Chromium)
