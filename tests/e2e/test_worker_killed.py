@@ -31,11 +31,13 @@ _NUMBERS = count(1)
 
 
 async def submit(core: Core, norwick: Norwick) -> str:
-    """A small invoice with a number and an amount of its own, as the clerk hands it in."""
+    """An invoice with a number and an amount of its own, as the clerk hands it in. Small, so that hundreds
+    stay within a day's limits.
+    """
     number = next(_NUMBERS)
     text = (
         f"INVOICE HF-9{number:03}\nFrom: Halden Freight AS\nBill to: Norwick Instruments Ltd\n"
-        f"Invoice date: 2026-11-20\nTotal due: {100 + 7 * number}.{number:02} USDC\n"
+        f"Invoice date: 2026-11-20\nTotal due: {10 + number // 100}.{number % 100:02} USDC\n"
         "Due: 2026-12-10\n"
     )
     invoice = await core.invoices.receive(
