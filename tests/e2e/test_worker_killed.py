@@ -63,7 +63,8 @@ async def until(what: str, holds: Callable[[], bool]) -> None:
 
 
 async def settled(core: Core, norwick: Norwick, invoice_id: str) -> Payment:
-    deadline = time.monotonic() + 40
+    """The payment, which is to settle within a minute of the last fault."""
+    deadline = time.monotonic() + 60
     while True:
         payment = await payment_of(core, norwick, invoice_id)
         if payment and payment.state is PaymentState.SETTLED:
