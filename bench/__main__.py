@@ -50,7 +50,7 @@ FULL = Size(
     workflows=400,
     requests=1_500,
     decisions=100_000,
-    anvil=anvil.AnvilSize(rounds=5, waves=4, batches=16, steps=100, latencies=20),
+    anvil=anvil.AnvilSize(rounds=5, waves=1, batches=16, steps=100, latencies=20),
     scale=scale.ScaleSize(few=10, many=1_000, rounds=7, payments=20, reads=200),
 )
 QUICK = Size(
