@@ -126,6 +126,7 @@ async def _payments(disk: Disk, size: Size) -> Figures:
         await bench.set_up()
         workflows = Workflows(conninfo(servers.database("workflows")))
         await bench.round(1)  # compiles, prepares and connects
+        servers.analyze("payments")
         commits, settled, reserved, steps = [], [], [], []
         for number in range(1, size.rounds + 1):
             commits.append(await floor.round(size.floor_s))

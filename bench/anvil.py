@@ -75,17 +75,23 @@ async def measure(servers: Servers, size: AnvilSize) -> dict[str, float]:
         all_wallets = [wallet for own in wallets for wallet in own] + batching
         async with open_treasuries(servers, node, ground, outlines, all_wallets) as (ours, own):
             others = _Others(url, node, ground, payees)
-            figures = await _rounds(_Ours(ours, node, own[:-1], own[-1]), others, size)
+            sides = _Ours(ours, node, own[:-1], own[-1]), others
+            await _warm_up(*sides)
+            servers.analyze("anvil")
+            figures = await _rounds(*sides, size)
         await node.close()
     return figures
 
 
+async def _warm_up(ours: "_Ours", others: "_Others") -> None:
+    """Compiles, prepares and connects."""
+    await ours.singles(1)
+    await ours.batches(MAX_IN_FLIGHT)
+    await others.take_singles(WAVE)
+
+
 async def _rounds(ours: "_Ours", others: "_Others", size: AnvilSize) -> dict[str, float]:
     rounds = Rounds()
-    # Compiles, prepares and connects.
-    await ours.singles(1)
-    await ours.batches(1)
-    await others.take_singles(WAVE)
     for number in range(1, size.rounds + 1):
         rounds.steps.append(await others.step_by_step(size.steps))
         rounds.taken.append(await others.take_singles(size.waves * WAVE))
