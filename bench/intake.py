@@ -55,6 +55,7 @@ async def measure(servers: Servers, *, rounds: int, requests: int) -> Intake:
     rates: tuple[list[float], list[float]] = ([], [])
     for client in clients:
         await saturate(client, bodies, requests // 5)
+    servers.analyze("intake")
     for number in range(1, rounds + 1):
         for client, found in zip(clients, rates, strict=True):
             found.append(await saturate(client, bodies, requests))

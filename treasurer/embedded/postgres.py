@@ -32,6 +32,8 @@ _SETTINGS: Mapping[str, str] = {
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
     "min_wal_size": "32MB",
+    # A young installation's tables grow from nothing, and plans made for empty ones cost thrice.
+    "autovacuum_naptime": "10s",
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
