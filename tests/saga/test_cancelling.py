@@ -129,6 +129,11 @@ async def test_after_a_void_the_same_payment_is_decided_afresh_and_paid_once(
 async def test_a_payment_that_wins_against_its_cancel_is_settled(treasury: Treasury) -> None:
     before = await treasury.token_balance(HALDEN_ADDRESS)
     await stopped_at(treasury, "broadcast.sent")
+    # A cancel that comes before the next block would win.
+    deadline = time.monotonic() + 20
+    while await treasury.token_balance(HALDEN_ADDRESS) == before:
+        assert time.monotonic() < deadline, "mined"
+        await asyncio.sleep(0.01)
     await treasury.execute(SUSPEND)
     await until(treasury, treasury.pump(pace=IMPATIENT), "settled")
     assert await treasury.token_balance(HALDEN_ADDRESS) == before + 640_000_000
