@@ -50,7 +50,11 @@ def bad(subject: str, sentence: str) -> Finding:
 
 
 async def looked_at(subject: str, where: str, look: Look) -> Sequence[Finding]:
-    """What `look` finds within CHECK_TIMEOUT_S; what it raises is a fault of `where`."""
+    """What `look` finds within CHECK_TIMEOUT_S; what it raises is a fault of `where`.
+
+    Callers load the libraries that `look` uses before: on a busy machine that takes seconds, and
+    would be blamed on what is looked at.
+    """
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             return await look()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from urllib.parse import urlsplit
 
 from signer.limits import DEVELOPMENT_CHAIN_ID
@@ -23,6 +24,27 @@ async def look_at_chain(
     subject, where = "chain", where_from(given.rpc_url, "development chain", "RPC_URL")
     if found.rpc_url is None:
         return [bad(subject, NOT_RUNNING)]
+    from treasurer.chain.evm import EvmChain
+    from treasurer.chain.pinning import verify_network
+
+    import_module("treasurer.chain.node")
+
+    async def ask(url: str, where: str) -> Sequence[Finding]:
+        async with EvmChain(url, network) as chain:
+            contradictions = await verify_network(chain, network)
+            if contradictions:
+                return [bad("chain", f"{where}: {entry.message}") for entry in contradictions]
+            head = await chain.head()
+        names = ", ".join(token.symbol for token in network.tokens)
+        return [
+            good(
+                "chain",
+                f"{where}, answers at block {head.number} of {network.name};"
+                f" chain id, genesis and {names} are as pinned",
+            ),
+            clock_finding(network, head.timestamp, datetime.now(UTC)),
+        ]
+
     urls = found.rpc_urls
     places = [
         f"{where}, provider {place}" if len(urls) > 1 else where
@@ -30,33 +52,13 @@ async def look_at_chain(
     ]
     each = await asyncio.gather(
         *(
-            looked_at(subject, place, partial(_provider, url, place, network))
+            looked_at(subject, place, partial(ask, url, place))
             for url, place in zip(urls, places, strict=True)
         )
     )
     return [
         *(finding for findings in each for finding in findings),
         *providers_finding(urls, network),
-    ]
-
-
-async def _provider(url: str, where: str, network: NetworkProfile) -> Sequence[Finding]:
-    from treasurer.chain.evm import EvmChain
-    from treasurer.chain.pinning import verify_network
-
-    async with EvmChain(url, network) as chain:
-        contradictions = await verify_network(chain, network)
-        if contradictions:
-            return [bad("chain", f"{where}: {entry.message}") for entry in contradictions]
-        head = await chain.head()
-    names = ", ".join(token.symbol for token in network.tokens)
-    return [
-        good(
-            "chain",
-            f"{where}, answers at block {head.number} of {network.name};"
-            f" chain id, genesis and {names} are as pinned",
-        ),
-        clock_finding(network, head.timestamp, datetime.now(UTC)),
     ]
 
 
@@ -100,10 +102,9 @@ async def look_at_signer(found: Settings, network: NetworkProfile) -> Sequence[F
     if found.signer_socket is None and not path.exists():
         return [bad(subject, NOT_RUNNING)]
     where = f"at SIGNER_SOCKET {path}" if found.signer_socket else "embedded"
+    from treasurer.chain.signer_client import SignerClient
 
     async def look() -> Sequence[Finding]:
-        from treasurer.chain.signer_client import SignerClient
-
         client = SignerClient(path)
         try:
             status = await client.status()

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from treasurer.bootstrap import Core
 from treasurer.cash.model import Overview
+from treasurer.cli.attached import attached_core
 from treasurer.cli.checkup import Finding, bad, good, note
 from treasurer.identity.model import User
 from treasurer.identity.organizations import organization_name
@@ -13,14 +14,20 @@ from treasurer.identity.store import users_with_roles
 from treasurer.kernel.money import format_minor
 from treasurer.kernel.organization import Permission, PrincipalKind, Role
 from treasurer.payments import wallets
+from treasurer.settings import Settings
 
 _WORKERS = text(
     "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '30 s'"
 )
 
 
-async def look_at_organization(core: Core, email: str) -> Sequence[Finding]:
-    """Everything that could keep this organization from paying."""
+async def look_at_organization(found: Settings, email: str) -> Sequence[Finding]:
+    """Everything that could keep the installation's organization from paying."""
+    async with attached_core(found) as core:
+        return await _looked_at(core, email)
+
+
+async def _looked_at(core: Core, email: str) -> Sequence[Finding]:
     administrator = await core.identity.user_of(email)
     overview = await core.cash.overview(administrator.principal)
     return [

@@ -1,5 +1,6 @@
 """Owns asking each service of an installation whether it answers. Must never show a secret address."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -29,11 +30,10 @@ async def _database(given: Settings, found: Settings) -> Sequence[Finding]:
     subject, where = "database", where_from(given.database_url, "PostgreSQL", "DATABASE_URL")
     if found.database_url is None:
         return [bad(subject, NOT_RUNNING)]
+    from treasurer.db.engine import open_database
+    from treasurer.secrets import database_urls
 
     async def look() -> Sequence[Finding]:
-        from treasurer.db.engine import open_database
-        from treasurer.secrets import database_urls
-
         require_secrets(found)
         database = open_database(database_urls(found), pool_size=1)
         try:
@@ -50,11 +50,11 @@ async def _redis(given: Settings, found: Settings) -> Sequence[Finding]:
     subject, where = "cache", where_from(given.redis_url, "Valkey", "REDIS_URL")
     if found.redis_url is None:
         return [bad(subject, NOT_RUNNING)]
+    from redis.asyncio import Redis
+
     url = found.redis_url.get_secret_value()
 
     async def look() -> Sequence[Finding]:
-        from redis.asyncio import Redis
-
         valkey = Redis.from_url(url)
         try:
             await valkey.ping()
@@ -68,13 +68,11 @@ async def _redis(given: Settings, found: Settings) -> Sequence[Finding]:
 async def _mail(found: Settings) -> Sequence[Finding]:
     if found.smtp_url is None:
         return [note("mail", f"no SMTP_URL: mails become files in {found.home.mails}")]
+    from treasurer.notifications.smtp import parse_smtp_url
+
     url = found.smtp_url.get_secret_value()
 
     async def look() -> Sequence[Finding]:
-        import asyncio
-
-        from treasurer.notifications.smtp import parse_smtp_url
-
         server = parse_smtp_url(url)
         _, writer = await asyncio.open_connection(server.host, server.port)
         writer.close()
@@ -88,13 +86,11 @@ async def _mailbox(found: Settings) -> Sequence[Finding]:
         return [note("mailbox", "no IMAP_URL: invoices come by API and upload")]
     if found.imap_user is None:
         return [bad("mailbox", "IMAP_URL needs IMAP_USER: the user who submits its mails")]
+    from treasurer.mailbox.imap import open_mailbox, parse_imap_url
+
     url = found.imap_url.get_secret_value()
 
     async def look() -> Sequence[Finding]:
-        import asyncio
-
-        from treasurer.mailbox.imap import open_mailbox, parse_imap_url
-
         server = parse_imap_url(url)
 
         def sign_in() -> None:
@@ -116,13 +112,13 @@ async def _model(found: Settings) -> Sequence[Finding]:
                 " a model",
             )
         ]
+    import httpx
+
     base = (found.openai_base_url or "https://api.openai.com/v1").rstrip("/")
     host = urlsplit(base).netloc.rpartition("@")[2]
     key = found.openai_api_key.get_secret_value() if found.openai_api_key else "unused"
 
     async def look() -> Sequence[Finding]:
-        import httpx
-
         async with httpx.AsyncClient(timeout=4) as client:
             answer = await client.get(f"{base}/models", headers={"Authorization": f"Bearer {key}"})
         if answer.status_code in {401, 403}:

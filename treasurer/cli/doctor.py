@@ -60,18 +60,12 @@ async def _examined(given: "Settings") -> "list[Finding]":
     if own is None or network is None:
         findings.append(bad("organization", "none is set up: run `treasurer init`"))
     elif found.database_url is not None and found.redis_url is not None:
+        from treasurer.cli.checkup_organization import look_at_organization
+
         findings += await looked_at(
-            "organization", own.name, lambda: _organization(found, own.administrator_email)
+            "organization", own.name, lambda: look_at_organization(found, own.administrator_email)
         )
     return findings
-
-
-async def _organization(found: "Settings", email: str) -> "Sequence[Finding]":
-    from treasurer.cli.attached import attached_core
-    from treasurer.cli.checkup_organization import look_at_organization
-
-    async with attached_core(found) as core:
-        return await look_at_organization(core, email)
 
 
 def _json(findings: "Sequence[Finding]") -> str:
