@@ -18,7 +18,11 @@ RUN /opt/tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --whe
 
 FROM environment AS installed
 COPY --from=wheel /wheel /wheel
-RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps /wheel/*.whl
+# Compiled here: the accounts below may not write byte code, and every start would compile for seconds.
+# By hashes that nobody checks again, since a copied layer need not keep the files' times. What does not
+# compile are templates that packages ship.
+RUN /opt/venv/bin/pip install --no-cache-dir --no-compile --no-deps /wheel/*.whl \
+ && (/opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib > /dev/null || true)
 
 FROM python:3.11-slim-bookworm
 # Three accounts: what serves and works, what holds the keys, and the group that may use its socket.
