@@ -39,7 +39,7 @@ test: check ## check, then all tests with coverage
 
 soak: setup ## a thousand fault schedules and a hundred real kills; SEEDS=400:1000 KILLS=20:100 resume
 	TREASURER_FAULT_SEEDS=$(SEEDS) TREASURER_FAULT_KILLS=$(KILLS) \
-		$(PY) -m pytest tests/faults tests/e2e -m soak -n 2 --dist load -v
+		$(PY) -m pytest tests/faults tests/e2e -m soak -n 2 --dist load -v -rP
 
 oracle: setup ## the policy against its naive second evaluator on a million cases; CASES=400000:1000000 resumes
 	TREASURER_ORACLE_CASES=$(CASES) $(PY) -m pytest tests/policy/test_oracle.py -m soak -n 2 --dist load -v
