@@ -27,6 +27,7 @@ async def look_at_chain(
     from treasurer.chain.evm import EvmChain
     from treasurer.chain.pinning import verify_network
 
+    # What a chain loads when it is built, which `ask` does.
     import_module("treasurer.chain.node")
 
     async def ask(url: str, where: str) -> Sequence[Finding]:
