@@ -89,41 +89,38 @@ def new_nonce_on(*outcomes: BroadcastOutcome) -> MakeStep:
 async def _in_another_slot(
     context: SagaContext, signer: Signs, leased: Leased, transfer: Transfer
 ) -> None:
-    async with context.database.unit(leased.organization_id) as connection:
-        own = await attempts.hashes(connection, leased.organization_id, [transfer.id])
-        taken = await wallets.take_nonces(
-            connection, leased.organization_id, {transfer.wallet_id: 1}
-        )
+    organization_id = leased.organization_id
+    async with context.database.unit(organization_id) as connection:
+        own = await attempts.hashes(connection, organization_id, [transfer.id])
+        taken = await wallets.take_nonces(connection, organization_id, {transfer.wallet_id: 1})
         moved = transfer.in_slot(next(iter(taken[transfer.wallet_id])))
         nonce, call_digest = moved.slot
         await connection.execute(
             _NEW_SLOT,
             {
-                "organization_id": leased.organization_id,
+                "organization_id": organization_id,
                 "id": transfer.id,
                 "nonce": nonce,
                 "digest": call_digest,
             },
         )
-        # It takes the slot for over, so it says so: nobody but the chain can tell the signer better.
-        over = EndedSlot(transfer.sender, transfer.slot[0], None)
-        answer = await _signed(context, signer, moved, 1, (over,))
-        attempt = Attempt(
-            transfer.id,
-            len(own[transfer.id]) + 1,
-            AttemptKind.PAYMENT,
-            answer.transaction_hash,
-            answer.call_digest,
-            answer.raw,
-            transfer.fees,
-            context.clock(),
-        )
+    # Signed without any lock: a signer that hangs would hang all who wait for the wallet.
+    # It takes the slot for over, so it says so: nobody but the chain can tell the signer better.
+    over = EndedSlot(transfer.sender, transfer.slot[0], None)
+    answer = await _signed(context, signer, moved, 1, (over,))
+    attempt = Attempt(
+        transfer.id,
+        len(own[transfer.id]) + 1,
+        AttemptKind.PAYMENT,
+        answer.transaction_hash,
+        answer.call_digest,
+        answer.raw,
+        transfer.fees,
+        context.clock(),
+    )
+    async with context.database.unit(organization_id) as connection:
         await attempts.insert(
-            connection,
-            leased.organization_id,
-            transfer.chain_id,
-            [attempt],
-            context.clock(),
+            connection, organization_id, transfer.chain_id, [attempt], context.clock()
         )
 
 
