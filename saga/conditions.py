@@ -67,20 +67,25 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Who may go on, and what stops the others; whether the organization only rehearses.
+    """Who may go on, and what stops the others.
 
     A transfer whose lease was lost is in neither: another worker goes on with it.
     """
 
     clear: frozenset[TransferId]
     stops: Mapping[TransferId, Stop]
-    dry_run: bool
 
     @property
     def reasons(self) -> dict[TransferId, str]:
         return {id_: stop.reason for id_, stop in self.stops.items()}
 
+    @property
+    def rehearsed(self) -> frozenset[TransferId]:
+        """Those that nothing stops but that the organization only rehearses."""
+        return frozenset(id_ for id_, stop in self.stops.items() if stop is DRY_RUN)
 
+
+DRY_RUN = Stop("dry run: everything but signing", lasting=False)
 _MISSING = Stop("its payment, payee or wallet is not to be found", lasting=True)
 
 
@@ -96,7 +101,7 @@ async def check(
     clear = frozenset((await connection.execute(_CLEAR, scope | _arrays(leased))).scalars())
     held = leased.only(id_ for id_ in leased.fences if id_ not in clear)
     if not held.fences:
-        return Checked(clear, {}, dry_run=False)
+        return Checked(clear, {})
     own = (await connection.execute(_OWN_ORDERS, scope | _arrays(held))).mappings().all()
     why = {TransferId(row["id"]): _stop_of_own_order(row, now) for row in own if row["ours"]}
     clear |= {id_ for id_, stop in why.items() if stop is None}
@@ -110,8 +115,7 @@ async def check(
         if id_ in stops and found is not None and (stops[id_] is _MISSING or found.lasting):
             stops[id_] = found
     stops |= {id_: stop for id_, stop in why.items() if stop is not None}
-    dry_run = any(row["mode"] == "dry_run" for row in (*rows, *own))
-    return Checked(clear, stops, dry_run=dry_run)
+    return Checked(clear, stops)
 
 
 def _arrays(leased: Leased) -> dict[str, object]:
@@ -151,5 +155,5 @@ def _stop_of_all(row: RowMapping) -> Stop | None:
     if row["wallet_state"] != "active":
         return Stop("the wallet is stopped", lasting=False)
     if row["mode"] != "live":
-        return Stop("dry run: everything but signing", lasting=False)
+        return DRY_RUN
     return None

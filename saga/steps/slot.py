@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga import conditions, store
+from saga.conditions import DRY_RUN
 from saga.context import SagaContext
 from saga.leases import Leased
 from saga.steps.void import void_reserved
@@ -26,15 +27,14 @@ async def slot(
     async with context.database.sets(organization_id) as connection:
         ours = leased.only(await store.lock(connection, leased, TransferState.RESERVED))
         checked = await conditions.check(connection, ours, TransferState.RESERVED, now)
-        if checked.dry_run:
+        if rehearsed := checked.rehearsed:
             await store.delay(
                 connection,
-                ours,
+                ours.only(rehearsed),
                 next_at=now + context.pace.retry,
-                reason="dry run: everything but signing",
+                reason=DRY_RUN.reason,
             )
-            return []
-        killed = [transfer for transfer in transfers if transfer.id in checked.reasons]
+        killed = [t for t in transfers if t.id in checked.stops.keys() - rehearsed]
         if killed:
             await void_reserved(context, connection, ours, killed, checked.reasons)
         kept = [transfer for transfer in transfers if transfer.id in checked.clear]

@@ -122,6 +122,27 @@ async def test_a_dry_run_does_everything_but_sign(treasury: Treasury) -> None:
     await pump_until(treasury, pump, [payment], PaymentState.SETTLED)
 
 
+async def test_in_a_dry_run_what_else_stops_a_payment_gives_its_money_back(
+    treasury: Treasury,
+) -> None:
+    await treasury.execute("UPDATE organizations SET mode = 'dry_run'")
+    kept = await treasury.propose("HF-1", 640_000_000)
+    stopped = await treasury.propose("MI-1", 320_000_000, "V-002")
+    await treasury.pump().pass_once()
+    await treasury.execute("UPDATE payees SET state = 'suspended' WHERE code = 'V-002'")
+    later = treasury.clock() + timedelta(minutes=1)
+    treasury.clock = lambda: later
+    await treasury.pump().pass_once()
+    assert await treasury.rows(
+        "SELECT i.payment_id, t.state, t.reason FROM transfers t"
+        " JOIN transfer_items i ON i.transfer_id = t.id ORDER BY t.id"
+    ) == [
+        (kept.id, "reserved", "dry run: everything but signing"),
+        (stopped.id, "void", "the payee is suspended"),
+    ]
+    assert await treasury.rows("SELECT in_flight_minor FROM budgets") == [(64_000,)]
+
+
 async def test_an_order_that_is_too_late_expires(treasury: Treasury) -> None:
     payment = await treasury.propose("HF-1", 640_000_000)
     late = payment.not_after + timedelta(seconds=1)
