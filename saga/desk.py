@@ -12,6 +12,7 @@ from policy.decision import Outcome
 from saga.context import SagaContext
 from saga.transfer import MAX_IN_FLIGHT, Transfer, TransferItem, TransferState
 from treasurer.kernel.ids import HoldId, PaymentId, TransferId, WalletId
+from treasurer.kernel.money import format_minor
 from treasurer.kernel.transaction import FeeTerms
 from treasurer.ledger.model import Balance, Hold, wallet_account
 from treasurer.payments.deciding import Decided, Situation, decide
@@ -97,7 +98,7 @@ class Desk:
             group = self._group_for(candidate, most)
             wallet = group.wallet if group else self._wallet_for(candidate)
             if wallet is None:
-                plan.later[candidate.payment.id] = "no wallet has a free slot and gas for it"
+                plan.later[candidate.payment.id] = self._why_no_wallet(candidate)
                 continue
             code = wallet_account(wallet.id, candidate.payment.asset).code
             decided = decide(candidate, situation, self._available(code))
@@ -170,18 +171,37 @@ class Desk:
     def _wallet_for(self, candidate: Candidate) -> Wallet | None:
         """The permitted wallet with a free slot, gas, and the most of the token."""
         native = self._context.rail.native
-        gas_wei = max(self._context.fees.budget_wei(1), self._low_water_wei)
         fit = [
             wallet
-            for wallet in self._wallets
-            if wallet.address in candidate.order.permitted_wallets
-            and self._live[wallet.id] < MAX_IN_FLIGHT
-            and self._available(wallet_account(wallet.id, native).code) >= gas_wei
+            for wallet in self._free(candidate)
+            if self._available(wallet_account(wallet.id, native).code) >= self._least_gas_wei
         ]
         asset = candidate.payment.asset
         return max(
             fit, key=lambda w: self._available(wallet_account(w.id, asset).code), default=None
         )
+
+    def _free(self, candidate: Candidate) -> list[Wallet]:
+        """The order's wallets that may send one more."""
+        return [
+            wallet
+            for wallet in self._wallets
+            if wallet.address in candidate.order.permitted_wallets
+            and self._live[wallet.id] < MAX_IN_FLIGHT
+        ]
+
+    @property
+    def _least_gas_wei(self) -> int:
+        return max(self._context.fees.budget_wei(1), self._low_water_wei)
+
+    def _why_no_wallet(self, candidate: Candidate) -> str:
+        native = self._context.rail.native
+        if self._free(candidate):
+            needed = format_minor(self._least_gas_wei, native)
+            return f"its wallets have less than the {needed} held for gas; fill one of them up"
+        if any(wallet.address in candidate.order.permitted_wallets for wallet in self._wallets):
+            return f"each of its wallets has {MAX_IN_FLIGHT} transfers in flight"
+        return "none of its wallets is active"
 
     def _available(self, code: str) -> int:
         balance = self._balances.get(code)

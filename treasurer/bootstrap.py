@@ -69,8 +69,6 @@ if TYPE_CHECKING:
     from treasurer.deposits.service import DepositService
     from treasurer.notifications.transport import MailTransport
 
-WEI_PER_GWEI = 10**9
-
 
 def utc_now() -> datetime:
     """The service's clock."""
@@ -308,7 +306,6 @@ def saga_context(core: Core, chain: Chain) -> SagaContext:
     """What the pump works with."""
     from saga.context import FeePolicy, Pace, SagaContext
     from saga.failpoints import arm, unarmed
-    from treasurer.chain.fees import FeeCaps
     from treasurer.chain.pinning import TokenWatch
 
     settings = core.settings
@@ -320,10 +317,7 @@ def saga_context(core: Core, chain: Chain) -> SagaContext:
         rail=core.rail,
         fees=FeePolicy(
             settings.gas_limit,
-            FeeCaps(
-                payment_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
-                cancel_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
-            ),
+            core.network.fee_caps(settings.payment_fee_cap_gwei, settings.cancel_fee_cap_gwei),
         ),
         pace=Pace(lease_s=settings.lease_s),
         clock=core.clock,

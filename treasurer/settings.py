@@ -56,8 +56,9 @@ class Settings(BaseSettings):
     """When each night the worker holds books and chain against the money invariants."""
     order_lifetime_s: int = Field(default=7 * 24 * 3600, gt=0)
     gas_limit: int = Field(default=120_000, ge=21_000)
-    payment_fee_cap_gwei: int = Field(default=100, gt=0)
-    cancel_fee_cap_gwei: int = Field(default=150, gt=0)
+    payment_fee_cap_gwei: int | None = Field(default=None, gt=0)
+    """Instead of the network profile's; so is the next."""
+    cancel_fee_cap_gwei: int | None = Field(default=None, gt=0)
 
     treasurer_failpoint: str = ""
     """Fault tests only: the worker kills itself at this point; see saga/failpoints.py."""

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from treasurer.chain.fees import FeeCaps
 from treasurer.chain.finality import Depth, FinalizedTag, is_final, parse_finality
 from treasurer.chain.networks import load_profile, missing_token_addresses, shipped_profile
 from treasurer.chain.nonces import SlotPlan, plan_slots
@@ -69,6 +70,22 @@ def test_soneium_minato_asks_for_the_token_and_pins_the_rest() -> None:
     assert token is not None
     assert (token.asset.symbol, token.asset.decimals) == ("MNEE", 18)
     assert profile.token("0x" + "cd" * 20) is None
+
+
+def test_caps_are_the_networks_unless_the_operator_names_others() -> None:
+    minato = load_profile(
+        shipped_profile("soneium-minato"), token_addresses={"MNEE": "0x" + "ab" * 20}
+    )
+    assert minato.fee_caps(None, None) == FeeCaps(payment_wei=10**9, cancel_wei=2 * 10**9)
+    assert minato.fee_caps(5, 9) == FeeCaps(payment_wei=5 * 10**9, cancel_wei=9 * 10**9)
+    with pytest.raises(InvalidInput, match="FEE_CAPS"):
+        minato.fee_caps(5, None)
+    development = load_profile(
+        shipped_profile("development"), token_addresses={"USDC": "0x" + "ab" * 20}
+    )
+    assert development.fee_caps(None, None) == FeeCaps(
+        payment_wei=100 * 10**9, cancel_wei=150 * 10**9
+    )
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,44 @@ async def test_proposing_again_answers_with_the_same_payment(treasury: Treasury)
     assert await treasury.rows("SELECT count(*) FROM payments") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    ("change", "undo", "explanation"),
+    [
+        (
+            "UPDATE ledger_accounts SET held_minor = posted_minor - 11999999999999999"
+            " WHERE code LIKE '%ETH' AND kind = 'asset'",
+            "UPDATE ledger_accounts SET held_minor = 0",
+            "its wallets have less than the 0.012 ETH held for gas; fill one of them up",
+        ),
+        (
+            "UPDATE wallets SET state = 'stopped'",
+            "UPDATE wallets SET state = 'active'",
+            "none of its wallets is active",
+        ),
+    ],
+    ids=["gas", "stopped"],
+)
+async def test_a_payment_that_no_wallet_can_send_says_what_is_missing(
+    treasury: Treasury, change: str, undo: str, explanation: str
+) -> None:
+    payment = await treasury.propose("HF-1", 640_000_000)
+    await treasury.execute(change)
+    assert await reserve(treasury.context(), treasury.organization.id, [payment.id]) == []
+    after = await treasury.payment(payment)
+    assert (after.state, after.explanation) == (PaymentState.APPROVED, explanation)
+    await treasury.execute(undo)
+    await treasury.execute("UPDATE payments SET next_at = created_at")
+    assert len(await reserve(treasury.context(), treasury.organization.id, [payment.id])) == 1
+
+
+async def test_a_wallet_sends_sixteen_at_once(treasury: Treasury) -> None:
+    payments = [await treasury.propose(f"HF-{number}", 10_000_000) for number in range(17)]
+    ids = [payment.id for payment in payments]
+    assert len(await reserve(treasury.context(), treasury.organization.id, ids)) == 16
+    last = await treasury.payment(payments[-1])
+    assert last.explanation == "each of its wallets has 16 transfers in flight"
+
+
 async def test_more_than_the_wallet_holds_waits_for_funds(treasury: Treasury) -> None:
     await treasury.execute(
         "INSERT INTO bank_balances SELECT id, 'Main bank', 'USD', 2, 100000000, created_at"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from treasurer.chain.port import FeeQuote
 from treasurer.kernel.transaction import CANCEL_GAS, FeeTerms
 
+WEI_PER_GWEI = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class FeeCaps:

@@ -11,6 +11,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
+from treasurer.chain.fees import WEI_PER_GWEI, FeeCaps
 from treasurer.chain.finality import FinalityRule, parse_finality
 from treasurer.chain.proxies import Implementation
 from treasurer.kernel.errors import InvalidInput, NotFound
@@ -59,6 +60,8 @@ class NetworkProfile:
     block_time_s: int
     native: Asset
     default_priority_fee_wei: int
+    payment_fee_cap_gwei: int
+    cancel_fee_cap_gwei: int
     rpc_batch_limit: int
     rpc_timeout_s: int
     rpc_calls_per_second: int | None
@@ -70,6 +73,22 @@ class NetworkProfile:
     def token(self, address: str) -> PinnedToken | None:
         """The pinned token at `address`."""
         return next((token for token in self.tokens if token.address == address), None)
+
+    def fee_caps(self, payment_gwei: int | None, cancel_gwei: int | None) -> FeeCaps:
+        """The most that a unit of gas may cost here; what the operator names instead comes first.
+
+        Raises InvalidInput FEE_CAPS when a cancel could not outbid a payment.
+        """
+        try:
+            return FeeCaps(
+                payment_wei=(payment_gwei or self.payment_fee_cap_gwei) * WEI_PER_GWEI,
+                cancel_wei=(cancel_gwei or self.cancel_fee_cap_gwei) * WEI_PER_GWEI,
+            )
+        except ValueError as error:
+            raise InvalidInput(
+                "FEE_CAPS",
+                f"{error}: see PAYMENT_FEE_CAP_GWEI, CANCEL_FEE_CAP_GWEI and the network's profile",
+            ) from error
 
 
 _Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
@@ -107,6 +126,8 @@ class _ProfileDocument(_Document):
     block_time_s: StrictInt = Field(gt=0)
     native: _NativeDocument
     default_priority_fee_wei: StrictInt = Field(ge=0)
+    payment_fee_cap_gwei: StrictInt = Field(default=100, gt=0)
+    cancel_fee_cap_gwei: StrictInt = Field(default=150, gt=0)
     rpc_batch_limit: StrictInt = Field(gt=0, le=1_000)
     rpc_timeout_s: StrictInt = Field(gt=0)
     rpc_calls_per_second: StrictInt | None = Field(default=None, gt=0)
@@ -148,6 +169,8 @@ def load_profile(text: str, *, token_addresses: Mapping[str, str] | None = None)
         block_time_s=document.block_time_s,
         native=Asset(document.native.symbol, document.native.decimals),
         default_priority_fee_wei=document.default_priority_fee_wei,
+        payment_fee_cap_gwei=document.payment_fee_cap_gwei,
+        cancel_fee_cap_gwei=document.cancel_fee_cap_gwei,
         rpc_batch_limit=document.rpc_batch_limit,
         rpc_timeout_s=document.rpc_timeout_s,
         rpc_calls_per_second=document.rpc_calls_per_second,

@@ -8,7 +8,6 @@ from signer.keys import secret_address
 from signer.limits import Destination, Limits, Spender, TokenLimit
 from signer.limits_file import parse_limits
 from signer.settings import Home
-from treasurer.bootstrap import WEI_PER_GWEI
 from treasurer.cli.answers import Answers
 from treasurer.kernel.errors import Conflict
 from treasurer.payees.model import chain_address
@@ -55,11 +54,12 @@ def make_signer_folder(settings: Settings, answers: Answers, wallet: str, nonce:
 def signer_limits(settings: Settings, answers: Answers, wallet: str) -> Limits:
     """What the signer will permit: the answered caps, and the network's disperse contract if it has one."""
     network = answers.network
+    caps = network.fee_caps(settings.payment_fee_cap_gwei, settings.cancel_fee_cap_gwei)
     return Limits(
         chain_ids=(network.chain_id,),
         wallets=(wallet,),
-        max_fee_per_gas_wei=settings.payment_fee_cap_gwei * WEI_PER_GWEI,
-        cancel_max_fee_per_gas_wei=settings.cancel_fee_cap_gwei * WEI_PER_GWEI,
+        max_fee_per_gas_wei=caps.payment_wei,
+        cancel_max_fee_per_gas_wei=caps.cancel_wei,
         max_gas_limit=settings.gas_limit,
         tokens=tuple(
             TokenLimit(
