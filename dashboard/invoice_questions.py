@@ -9,7 +9,7 @@ from typing import Any
 
 from dashboard.forms import PostedForm
 from treasurer.documents.reading import Severity
-from treasurer.invoices.model import Invoice, InvoiceFinding, InvoiceKind, InvoiceState
+from treasurer.invoices.model import Invoice, InvoiceFinding, InvoiceState
 from treasurer.invoices.review import acceptable, answered_by_stating, statable
 
 
@@ -48,8 +48,6 @@ def questions_of(
     none is asked.
     """
     if invoice.state is not InvoiceState.NEEDS_REVIEW or reading is None:
-        return None
-    if invoice.kind is not InvoiceKind.INVOICE:
         return None
     holding = [each for each in invoice.findings if each.severity is Severity.REVIEW]
     ticked = form.texts("accepted") if form else []

@@ -9,7 +9,7 @@ from policy.quorum import Choice
 from tests.support.agents import agent_context
 from tests.support.approvals import rows
 from tests.support.clock import ManualClock
-from tests.support.invoices import invoice_service, printed, submit
+from tests.support.invoices import invoice_reviews, invoice_service, printed, submit
 from tests.support.organization import TestOrganization
 from tests.support.payees import create_world, payee_service
 from tests.support.payments import ChokePoint, open_for_business
@@ -63,6 +63,7 @@ class Desk:
     ) -> None:
         self.database, self.organization, self.choke = database, organization, choke
         self.invoices = invoice_service(database, clock)
+        self.reviews = invoice_reviews(database, clock)
         self.graph = build_intake()
         self.recomputing = Recomputing(
             database=database, jobs=JobQueue(), clock=clock, new_id=uuid7
@@ -113,6 +114,26 @@ async def test_a_credit_note_before_its_invoice_reduces_what_is_paid(desk: Desk)
     assert payment.amount_minor == 700_000_000
     assert (invoice.state, invoice.open_amount_minor) == (InvoiceState.PROPOSED, 700_000_000)
     assert (await desk.again(note)).open_amount_minor == 0
+
+
+async def test_a_held_credit_note_reduces_what_is_paid_once_a_person_answered(desk: Desk) -> None:
+    invoice = await desk.take(printed("HF-4101", "4150.00 USDC"))
+    held = await desk.take(credit_note().replace(b"<cbc:ID>GS-1</cbc:ID>", b"", 1))
+    assert (held.kind, held.state) == (InvoiceKind.CREDIT_NOTE, InvoiceState.NEEDS_REVIEW)
+    clerk, why = desk.organization.clerk, "Halden named the number by phone."
+    with pytest.raises(Conflict, match="MISSING_FIELD"):
+        await desk.reviews.review(clerk, held.id, reason=why)
+    reviewed = await desk.reviews.review(
+        clerk, held.id, reason=why, accepted=["BR-02"], stated={"invoice_number": "GS-1"}
+    )
+    assert (reviewed.kind, reviewed.state) == (InvoiceKind.CREDIT_NOTE, InvoiceState.READING)
+    credited = await desk.read(reviewed)
+    assert (credited.state, credited.invoice_number) == (InvoiceState.CREDITED, "GS-1")
+    await desk.recomputing.recompute(desk.organization.id, invoice.id)
+    again = await desk.read(await desk.again(invoice))
+    newest = max(await desk.payments(again), key=lambda payment: payment.id)
+    assert newest.amount_minor == 4_010_000_000
+    assert (await desk.again(credited)).open_amount_minor == 0
 
 
 @pytest.mark.parametrize(

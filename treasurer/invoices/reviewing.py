@@ -5,6 +5,7 @@ the reviewer as the one who asked for it.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +20,6 @@ from treasurer.invoices.assessment import Assessment
 from treasurer.invoices.judging import judge
 from treasurer.invoices.model import (
     Invoice,
-    InvoiceKind,
     InvoiceState,
     not_found,
     require_legal,
@@ -95,7 +95,8 @@ class InvoiceReviews:
                 organization_id,
                 invoice_id,
                 reading,
-                assessment,
+                # A credit note too: the job that reads it again has it reduce what it names.
+                replace(assessment, state=InvoiceState.READING),
                 read_by=stored["read_by"],
             )
             await self._go_on(connection, review, organization_id)
@@ -142,14 +143,12 @@ def _reviewable(invoice: Invoice | None, stored: Mapping[str, Any] | None) -> Ma
             "INVOICE_NOT_IN_REVIEW",
             f"the invoice is {invoice.state}; only one that needs review is reviewed",
         )
-    if invoice.kind is not InvoiceKind.INVOICE:
-        raise Conflict("INVOICE_NOT_IN_REVIEW", "a credit note is sent again, not reviewed")
     return stored
 
 
 def _require_answered(assessment: Assessment) -> None:
-    """Raise Conflict unless nothing holds the invoice any more."""
-    if assessment.state is InvoiceState.READING:
+    """Raise Conflict unless nothing holds the invoice or credit note any more."""
+    if assessment.state in (InvoiceState.READING, InvoiceState.CREDITED):
         return
     codes = dict.fromkeys(
         finding.code for finding in assessment.findings if finding.severity is not Severity.NOTE
