@@ -194,6 +194,8 @@ async def _final(
             )
         ],
     )
+    for error in looked.unread.values():
+        raise error
     return looked.finals[0] if looked.finals else None
 
 

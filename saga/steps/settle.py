@@ -34,6 +34,8 @@ async def settle(
         await _wait(context, leased, ids, error.message)
         return []
     await _wait(context, leased, looked.waiting, "included, not yet final")
+    for id_, unread in looked.unread.items():
+        await _wait(context, leased, [id_], unread.message)
     await _back_to_broadcast(context, leased, transfers, looked.vanished)
     ended = await book(context, leased, TransferState.INCLUDED, looked.finals)
     context.failpoint("settle.committed")

@@ -1,11 +1,14 @@
 """One transfer in trouble is its own trouble: the others of its organization go on."""
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import cast
 
 from saga.engine import Pump
 from tests.faults.chain import NodeChain
 from tests.faults.world import World, build_world
+from treasurer.chain.errors import RpcError
+from treasurer.chain.port import BlockEvidence
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 
@@ -44,4 +47,39 @@ async def test_a_payment_that_reverts_each_hour_ends_each_time(laboratory: Datab
     assert await world.rows("SELECT state FROM transfers ORDER BY id") == [("void",), ("void",)]
     ((next_at,),) = await world.rows("SELECT next_at FROM payments")
     assert timedelta(0) < next_at - world.clock() <= timedelta(hours=1)
+    await world.retire()
+
+
+class Pruned(NodeChain):
+    """Nodes that no longer keep the balances of one block, as full nodes do after some minutes."""
+
+    block_number = 0
+
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        if number == self.block_number:
+            raise RpcError("eth_call", -32000, "missing trie node")
+        return await super().evidence(number, holders)
+
+
+async def test_a_block_that_nobody_can_show_holds_up_no_other(laboratory: Database) -> None:
+    world = await build_world(laboratory, "pruned", wallets=1)
+    chain = Pruned(world.node)
+    pump = Pump(world.context(chain), cast("SignerClient", world.signer))
+    (old,) = await world.approve([250_000_000])
+    await pump.pass_once()
+    chain.block_number = world.node.mine().ref.number
+    (young,) = await world.approve([350_000_000])
+    await pumped(world, 8, pump=pump)
+    assert await world.rows("SELECT id, state FROM payments ORDER BY id") == [
+        (old, "executing"),
+        (young, "settled"),
+    ]
+    assert await world.rows("SELECT state, reason FROM transfers WHERE state <> 'settled'") == [
+        ("included", "eth_call: missing trie node")
+    ]
+    # An archive node is named in RPC_URL.
+    await pumped(world, 2)
+    assert await world.rows("SELECT DISTINCT state FROM payments") == [("settled",)]
     await world.retire()
