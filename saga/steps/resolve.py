@@ -5,6 +5,7 @@ Must never believe the people alone: what final blocks do not show is not booked
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +22,7 @@ from saga.steps.include import mined_receipts
 from saga.steps.stuck import examine_stuck
 from saga.steps.void import void_foreign
 from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
+from saga.turns import each
 from treasurer.chain.port import Receipt
 from treasurer.chain.tokens import ExpectedItem, match_items
 from treasurer.kernel.errors import OutcomeUnknown, Transient
@@ -36,7 +38,7 @@ async def resolve_confirmed(context: SagaContext) -> int:
     """Act on everything that two people agreed on; return how much was ended."""
     async with context.database.claims() as connection:
         waiting = await resolutions.confirmed(connection)
-    return sum([await resolve(context, organization, id_) for organization, id_ in waiting])
+    return await each("resolve", [partial(resolve, context, *one) for one in waiting])
 
 
 async def resolve(

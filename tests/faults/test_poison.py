@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import cast
 
 from saga.engine import Pump
+from saga.steps.reserve import reserve
 from tests.faults.chain import NodeChain
 from tests.faults.world import World, build_world
 from treasurer.chain.errors import RpcError
@@ -82,4 +83,40 @@ async def test_a_block_that_nobody_can_show_holds_up_no_other(laboratory: Databa
     # An archive node is named in RPC_URL.
     await pumped(world, 2)
     assert await world.rows("SELECT DISTINCT state FROM payments") == [("settled",)]
+    await world.retire()
+
+
+async def test_an_order_that_was_changed_stops_its_own_transfer(laboratory: Database) -> None:
+    world = await build_world(laboratory, "changed", wallets=1)
+    ids = await world.approve([250_000_000, 350_000_000])
+    await reserve(world.context(NodeChain(world.node)), world.organization.id, ids)
+    ((last,),) = await world.rows("SELECT max(id::text)::uuid FROM transfers")
+    await world.rows(
+        "UPDATE payments SET order_bytes = order_bytes || '\\x20' FROM transfer_items i"
+        " WHERE i.payment_id = payments.id AND i.transfer_id = :last RETURNING 1",
+        last=last,
+    )
+    await pumped(world, 6)
+    assert await world.rows("SELECT state, reason FROM transfers ORDER BY id") == [
+        ("settled", ""),
+        ("slotted", f"an order of transfer {last} was changed"),
+    ]
+    await world.retire()
+
+
+async def test_a_payment_that_cannot_be_decided_waits_alone(laboratory: Database) -> None:
+    world = await build_world(laboratory, "undecided", wallets=1)
+    broken, whole = await world.approve([250_000_000, 350_000_000])
+    await world.rows(
+        "UPDATE payments SET order_bytes = '\\x20' WHERE id = :broken RETURNING 1", broken=broken
+    )
+    await pumped(world, 6)
+    assert await world.rows("SELECT id, state FROM payments ORDER BY id") == [
+        (broken, "approved"),
+        (whole, "settled"),
+    ]
+    ((explanation,),) = await world.rows(
+        "SELECT explanation FROM payments WHERE id = :broken", broken=broken
+    )
+    assert explanation
     await world.retire()

@@ -50,3 +50,23 @@ async def test_what_becomes_final_while_people_ask_is_not_paid_again(laboratory:
     ]
     assert await world.rows("SELECT state FROM transfers") == [("quarantined",)]
     await world.retire()
+
+
+async def test_a_resolution_that_fails_stops_no_other(laboratory: Database) -> None:
+    """The first organization's payment is not where its transfer says; the second's is as it should be."""
+    worlds = [await build_world(laboratory, f"resolved {n}", wallets=1) for n in range(2)]
+    for world in worlds:
+        await world.approve([250_000_000])
+        pump = Pump(world.context(NodeChain(world.node)), cast("SignerClient", world.signer))
+        await pump.pass_once()
+        await world.rows("UPDATE transfers SET state = 'quarantined', next_at = NULL RETURNING 1")
+        await agreed(world, ResolutionOutcome.BROADCAST)
+    await worlds[1].rows("UPDATE payments SET state = 'needs_attention' RETURNING 1")
+    assert await resolve_confirmed(worlds[0].context(NodeChain(worlds[0].node))) == 1
+    assert [await world.rows("SELECT state FROM transfers") for world in worlds] == [
+        [("quarantined",)],
+        [("broadcast",)],
+    ]
+    await worlds[0].rows("UPDATE transfer_resolutions SET ended_at = now() RETURNING 1")
+    for world in worlds:
+        await world.retire()
