@@ -34,7 +34,7 @@ _NEWEST = text("""
     ORDER BY transfer_id, number DESC
 """)
 _HASHES = text("""
-    SELECT transfer_id, transaction_hash FROM attempts
+    SELECT transfer_id, transaction_hash, kind FROM attempts
     WHERE organization_id = :organization_id AND transfer_id = ANY(:ids)
     ORDER BY transfer_id, number
 """)
@@ -83,12 +83,14 @@ async def newest_raw(
 
 async def hashes(
     connection: AsyncConnection, organization_id: OrganizationId, ids: Sequence[TransferId]
-) -> dict[TransferId, list[bytes]]:
-    """The hashes of all signed transactions of each slot, oldest first: any of them may be mined."""
+) -> dict[TransferId, dict[bytes, AttemptKind]]:
+    """The hashes of all signed transactions of each slot, oldest first: any of them may be mined, also a
+    cancel of a slot that is not being cancelled.
+    """
     rows = await connection.execute(_HASHES, {"organization_id": organization_id, "ids": list(ids)})
-    found: dict[TransferId, list[bytes]] = defaultdict(list)
+    found: dict[TransferId, dict[bytes, AttemptKind]] = defaultdict(dict)
     for row in rows:
-        found[TransferId(row[0])].append(bytes(row[1]))
+        found[TransferId(row[0])][bytes(row[1])] = AttemptKind(row[2])
     return found
 
 

@@ -1,7 +1,8 @@
 """Owns the pump: claims what is due and advances it, set by set. Must never hold state of its own.
 
 The tables are the truth. A pump that dies leaves leases that run out, and another goes on from what
-was committed. Every step is safe to repeat.
+was committed. Every step is safe to repeat, so a set that fails is taken apart: one transfer in trouble
+holds up no other.
 """
 
 import asyncio
@@ -23,7 +24,9 @@ from saga.steps.sign import sign
 from saga.steps.slot import slot
 from saga.transfer import Transfer, TransferState
 from treasurer.chain.signer_client import SignerClient
-from treasurer.kernel.ids import OrganizationId, TransferId
+from treasurer.kernel.errors import TreasurerError
+from treasurer.kernel.ids import OrganizationId, PaymentId, TransferId
+from treasurer.payments import store as payments
 
 Step = Callable[[Leased, Sequence[Transfer]], Awaitable[list[Transfer]]]
 log = structlog.get_logger("saga.engine")
@@ -70,13 +73,22 @@ class Pump:
         context = self._context
         async with context.database.claims() as connection:
             due = await leases.due_payments(connection, now=context.clock(), most=self._batch)
-        moved = 0
-        for organization_id, ids in due.items():
-            try:
-                moved += len(await reserve(context, organization_id, ids))
-            except Exception:
-                log.exception("reserve.failed", organization_id=str(organization_id))
-        return moved
+        return sum([await self._reserve_of(id_, ids) for id_, ids in due.items()])
+
+    async def _reserve_of(self, organization_id: OrganizationId, ids: Sequence[PaymentId]) -> int:
+        """One organization's due payments; where they fail together, each for itself."""
+        context = self._context
+        try:
+            return len(await reserve(context, organization_id, ids))
+        except Exception as error:
+            log.exception("reserve.failed", organization_id=str(organization_id))
+            reason = _reason(error)
+        if len(ids) > 1:
+            return sum([await self._reserve_of(organization_id, [id_]) for id_ in ids])
+        async with context.database.sets(organization_id) as connection:
+            next_at = context.clock() + context.pace.retry
+            await payments.put_off(connection, organization_id, {ids[0]: reason}, next_at=next_at)
+        return 0
 
     async def _advance(self) -> int:
         context = self._context
@@ -104,22 +116,30 @@ class Pump:
                 moved += await self._chain_of_steps(Leased(organization_id, fences), state)
             return moved
 
-    async def _chain_of_steps(self, claimed: Leased, first: TransferState) -> int:
-        leased, moved = claimed, 0
+    async def _chain_of_steps(self, leased: Leased, first: TransferState) -> int:
+        """Advance a set as far as it goes; where it fails, each of it for itself from there on."""
+        context, moved = self._context, 0
         state: TransferState | None = first
         try:
-            async with self._context.database.sets(leased.organization_id) as connection:
+            async with context.database.sets(leased.organization_id) as connection:
                 transfers = await store.load(connection, leased, first)
             while state is not None and transfers and state in self._steps:
                 step, following = self._steps[state]
                 leased = leased.only(transfer.id for transfer in transfers)
                 transfers, state = await step(leased, transfers), following
                 moved += len(transfers)
-        except Exception:
+            return moved
+        except Exception as error:
             log.exception("step.failed", organization_id=str(leased.organization_id), state=state)
-            # Steps that end well give their leases back themselves.
-            async with self._context.database.claims() as connection:
-                await leases.release(connection, claimed)
+            reason = _reason(error)
+        if state is not None and len(leased.fences) > 1:
+            for id_ in leased.fences:
+                moved += await self._chain_of_steps(leased.only([id_]), state)
+            return moved
+        # Steps that end well give their leases back themselves.
+        async with context.database.sets(leased.organization_id) as connection:
+            next_at = context.clock() + context.pace.retry
+            await store.delay(connection, leased, next_at=next_at, reason=reason)
         return moved
 
     async def _rest(self, stop: asyncio.Event) -> None:
@@ -127,3 +147,10 @@ class Pump:
             await asyncio.wait_for(stop.wait(), self._context.pace.poll.total_seconds() / 2)
         except TimeoutError:
             return
+
+
+def _reason(error: Exception) -> str:
+    """What people read of it where the transfer or payment is shown."""
+    if isinstance(error, TreasurerError):
+        return error.message
+    return f"it failed by {type(error).__name__}, see the worker's log; it is tried again"

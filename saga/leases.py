@@ -31,12 +31,6 @@ _TAKE = text("""
       AND (lease_until IS NULL OR lease_until < :now)
     RETURNING fence
 """)
-_RELEASE = text("""
-    UPDATE transfers t SET lease_until = NULL
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
-    WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
-      AND t.lease_until IS NOT NULL AND t.state NOT IN ('settled', 'void')
-""")
 _DUE_PAYMENTS = text("""
     SELECT organization_id, id FROM payments
     WHERE state IN ('proposed', 'approved') AND next_at <= :now ORDER BY next_at LIMIT :most
@@ -91,18 +85,6 @@ async def take(
     )
     fence = rows.scalar_one_or_none()
     return Leased(organization_id, {} if fence is None else {transfer_id: fence})
-
-
-async def release(connection: AsyncConnection, leased: Leased) -> None:
-    """Give leases back before they run out; as the system role."""
-    await connection.execute(
-        _RELEASE,
-        {
-            "organization_id": leased.organization_id,
-            "ids": list(leased.fences),
-            "fences": list(leased.fences.values()),
-        },
-    )
 
 
 async def due_payments(

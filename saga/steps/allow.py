@@ -4,6 +4,8 @@ What two people agreed on is signed as it stands; it waits while the organizatio
 rehearses, and while its wallet has no free slot or no gas.
 """
 
+from functools import partial
+
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +14,7 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.steps.reserve import fee_terms
 from saga.transfer import MAX_IN_FLIGHT, Transfer, TransferState
+from saga.turns import each
 from treasurer.allowances import store as allowances
 from treasurer.allowances.model import AllowanceState
 from treasurer.kernel.allowance_order import AllowanceOrder
@@ -29,7 +32,7 @@ async def allow_confirmed(context: SagaContext) -> int:
     """Give a transfer to each allowance that two people agreed on; return how many got one."""
     async with context.database.claims() as connection:
         waiting = await allowances.confirmed(connection)
-    return sum([await allow(context, organization, id_) for organization, id_ in waiting])
+    return await each("allow", [partial(allow, context, *one) for one in waiting])
 
 
 async def allow(

@@ -36,7 +36,7 @@ async def cancel(
         history = await attempt_store.history(connection, organization_id, ids)
     try:
         looked = await _look(context, transfers, history)
-        seen = {final.transfer.id for final in looked.finals} | set(looked.waiting)
+        seen = {final.transfer.id for final in looked.finals} | {*looked.waiting, *looked.unread}
         open_ = [transfer for transfer in transfers if transfer.id not in seen]
         await _press(context, resign, leased.only([t.id for t in open_]), open_, history)
     except (Transient, OutcomeUnknown) as error:

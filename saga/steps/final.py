@@ -7,6 +7,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import structlog
 
@@ -24,9 +25,13 @@ from saga.transfer import Transfer
 from treasurer.chain.port import BlockEvidence, Receipt
 from treasurer.chain.tokens import decode_transfers, net_changes
 from treasurer.kernel.allowance_order import AllowanceOrder
+from treasurer.kernel.errors import OutcomeUnknown, Transient
 from treasurer.kernel.ids import TransferId
 
 log = structlog.get_logger("saga.final")
+
+
+Unread: TypeAlias = Transient | OutcomeUnknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,14 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """Slots that are final, that left the chain, and that are not yet final."""
+    """Slots that are final, that left the chain, that are not yet final, and whose block nobody could show,
+    with why.
+    """
 
     finals: tuple[Final, ...]
     vanished: tuple[TransferId, ...]
     waiting: tuple[TransferId, ...]
+    unread: Mapping[TransferId, Unread]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,10 @@ class _Read:
 
 
 async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
-    """Sort slots by their blocks. Raises Transient, or OutcomeUnknown where providers contradict."""
+    """Sort slots by their blocks. A block that cannot be read holds up its own slots alone.
+
+    Raises Transient, or OutcomeUnknown where providers contradict, if nobody says what is final.
+    """
     finalized = await context.chain.finalized()
     by_block: dict[int, list[Standing]] = defaultdict(list)
     waiting: list[TransferId] = []
@@ -100,22 +111,30 @@ async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
             by_block[standing.block_number].append(standing)
     finals: list[Final] = []
     vanished: list[TransferId] = []
-    blocks = await asyncio.gather(
-        *(context.chain.evidence(number, _holders(group)) for number, group in by_block.items()),
-        return_exceptions=True,  # so that none is still asked for when this raises
-    )
-    for group, block in zip(by_block.values(), blocks, strict=True):
-        if isinstance(block, BaseException):
-            raise block
-        read = None if block is None else _Read.of(block)
+    unread: dict[TransferId, Unread] = {}
+    blocks = await asyncio.gather(*(_read(context, number, on) for number, on in by_block.items()))
+    for group, read in zip(by_block.values(), blocks, strict=True):
         for standing in group:
-            found = None if read is None else await _final(context, standing, read)
-            if found is None:
+            found = await _final(context, standing, read)
+            if isinstance(found, Unread):
+                unread[standing.transfer.id] = found
+            elif found is None:
                 # Another block stands there now: the receipt that was seen proves nothing.
                 vanished.append(standing.transfer.id)
             else:
                 finals.append(found)
-    return Looked(tuple(finals), tuple(vanished), tuple(waiting))
+    return Looked(tuple(finals), tuple(vanished), tuple(waiting), unread)
+
+
+async def _read(
+    context: SagaContext, number: int, standings: Sequence[Standing]
+) -> _Read | Unread | None:
+    """The block; None where there is none of that number, or why nobody could show it."""
+    try:
+        block = await context.chain.evidence(number, _holders(standings))
+    except (Transient, OutcomeUnknown) as error:
+        return error
+    return None if block is None else _Read.of(block)
 
 
 def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
@@ -126,7 +145,11 @@ def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
     return by_token
 
 
-async def _final(context: SagaContext, standing: Standing, read: _Read) -> Final | None:
+async def _final(
+    context: SagaContext, standing: Standing, read: _Read | Unread | None
+) -> Final | Unread | None:
+    if read is None or isinstance(read, Unread):
+        return read
     transfer, block = standing.transfer, read.block
     own = standing.payments | standing.cancels
     found = [receipt for hash_ in own for receipt in read.receipts.get(hash_, ())]
@@ -138,7 +161,10 @@ async def _final(context: SagaContext, standing: Standing, read: _Read) -> Final
     if transfer.top_up is not None:
         evidence = examine_top_up(receipt)
     elif transfer.allowance is not None:
-        evidence = await _allowed(context, transfer, transfer.allowance, receipt, block)
+        try:
+            evidence = await _allowed(context, transfer, transfer.allowance, receipt, block)
+        except (Transient, OutcomeUnknown) as error:
+            return error
     else:
         evidence = examine(transfer, receipt, read.movements(transfer))
     if evidence.verdict is Verdict.CONTRADICTION:

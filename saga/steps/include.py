@@ -2,7 +2,7 @@
 absence; a transfer without a receipt is sent again and looked up again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from saga import attempts as attempt_store
@@ -51,7 +51,7 @@ async def include(
 
 
 async def mined_receipts(
-    context: SagaContext, own: Mapping[TransferId, Sequence[bytes]]
+    context: SagaContext, own: Mapping[TransferId, Collection[bytes]]
 ) -> dict[TransferId, Receipt]:
     """The receipt of the one transaction of each slot that a block holds, as far as is known."""
     hashes = [(id_, hash_) for id_, found in own.items() for hash_ in found]

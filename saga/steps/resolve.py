@@ -5,6 +5,7 @@ Must never believe the people alone: what final blocks do not show is not booked
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +22,8 @@ from saga.steps.include import mined_receipts
 from saga.steps.stuck import examine_stuck
 from saga.steps.void import void_foreign
 from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
+from saga.turns import each
+from treasurer.chain.port import Receipt
 from treasurer.chain.tokens import ExpectedItem, match_items
 from treasurer.kernel.errors import OutcomeUnknown, Transient
 from treasurer.kernel.ids import OrganizationId
@@ -35,7 +38,7 @@ async def resolve_confirmed(context: SagaContext) -> int:
     """Act on everything that two people agreed on; return how much was ended."""
     async with context.database.claims() as connection:
         waiting = await resolutions.confirmed(connection)
-    return sum([await resolve(context, organization, id_) for organization, id_ in waiting])
+    return await each("resolve", [partial(resolve, context, *one) for one in waiting])
 
 
 async def resolve(
@@ -127,7 +130,13 @@ async def _act(
     """Do what was asked if the chain shows it; the result in a sentence, None if the lease was lost."""
     if found.outcome is ResolutionOutcome.BROADCAST:
         return await _look_again(context, leased, transfer)
-    final = await _final(context, transfer, attempts)
+    # The counts are read first: what they passed is in a block by now, if it is ours.
+    foreign = (
+        found.outcome is ResolutionOutcome.VOID
+        and transfer.id in (await examine_stuck(context, leased, [transfer])).foreign
+    )
+    receipt = await _receipt(context, transfer, attempts)
+    final = await _final(context, transfer, attempts, receipt) if receipt else None
     if found.outcome is ResolutionOutcome.SETTLED:
         paid = final and _paid(final)
         if not paid:
@@ -139,7 +148,7 @@ async def _act(
             ended = await book(context, leased, _QUARANTINED, [final])
             return f"void: its transaction was {final.evidence.verdict.value}" if ended else None
         return "not done: a final block holds a transaction of its own that did not revert"
-    if transfer.id not in (await examine_stuck(context, leased, [transfer])).foreign:
+    if receipt is not None or not foreign:
         return "not done: no final block has used its slot up yet"
     async with context.database.sets(leased.organization_id) as connection:
         if not await store.lock(connection, leased, _QUARANTINED):
@@ -161,13 +170,16 @@ async def _look_again(context: SagaContext, leased: Leased, transfer: Transfer) 
     return "the chain is looked at again"
 
 
-async def _final(
+async def _receipt(
     context: SagaContext, transfer: Transfer, attempts: Sequence[Attempt]
-) -> Final | None:
+) -> Receipt | None:
     own = {transfer.id: [attempt.transaction_hash for attempt in attempts]}
-    receipt = (await mined_receipts(context, own)).get(transfer.id)
-    if receipt is None:
-        return None
+    return (await mined_receipts(context, own)).get(transfer.id)
+
+
+async def _final(
+    context: SagaContext, transfer: Transfer, attempts: Sequence[Attempt], receipt: Receipt
+) -> Final | None:
     kinds = {
         kind: frozenset(a.transaction_hash for a in attempts if a.kind is kind)
         for kind in AttemptKind
@@ -184,6 +196,8 @@ async def _final(
             )
         ],
     )
+    for error in looked.unread.values():
+        raise error
     return looked.finals[0] if looked.finals else None
 
 

@@ -2,7 +2,7 @@
 and canonical.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from saga import attempts as attempt_store
 from saga import store
@@ -11,7 +11,7 @@ from saga.journal import record
 from saga.leases import Leased
 from saga.steps.book import book
 from saga.steps.final import Standing, look
-from saga.transfer import Transfer, TransferState
+from saga.transfer import AttemptKind, Transfer, TransferState
 from treasurer.kernel.errors import OutcomeUnknown, Transient
 from treasurer.kernel.ids import TransferId
 
@@ -24,7 +24,7 @@ async def settle(
     async with context.database.sets(organization_id) as connection:
         hashes = await attempt_store.hashes(connection, organization_id, ids)
     standings = [
-        Standing(transfer, *transfer.block, frozenset(hashes[transfer.id]), frozenset())
+        _standing(transfer, transfer.block, hashes[transfer.id])
         for transfer in transfers
         if transfer.block is not None
     ]
@@ -34,10 +34,20 @@ async def settle(
         await _wait(context, leased, ids, error.message)
         return []
     await _wait(context, leased, looked.waiting, "included, not yet final")
+    for id_, unread in looked.unread.items():
+        await _wait(context, leased, [id_], unread.message)
     await _back_to_broadcast(context, leased, transfers, looked.vanished)
     ended = await book(context, leased, TransferState.INCLUDED, looked.finals)
     context.failpoint("settle.committed")
     return ended
+
+
+def _standing(
+    transfer: Transfer, block: tuple[int, bytes], hashes: Mapping[bytes, AttemptKind]
+) -> Standing:
+    """Its cancel is known as such here too: people may have asked to look again at a cancelled slot."""
+    cancels = frozenset(hash_ for hash_, kind in hashes.items() if kind is AttemptKind.CANCEL)
+    return Standing(transfer, *block, frozenset(hashes) - cancels, cancels)
 
 
 async def _wait(

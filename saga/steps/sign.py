@@ -35,6 +35,7 @@ PASSING = frozenset(
         "ISOLATION_MISSING",
         "JOURNAL_BEHIND",
         "JOURNAL_MISSING",
+        "KEY_UNAVAILABLE",
         "LIMITS_UNREADABLE",
         "NONCE_BEFORE_ENROLMENT",
         "NONCE_TOO_FAR",

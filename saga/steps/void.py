@@ -25,6 +25,8 @@ from treasurer.top_ups import store as top_ups
 from treasurer.top_ups.model import TopUpState
 
 LONGEST_WAIT = timedelta(hours=1)
+_TRIES_THAT_COUNT = 10
+"""After these the wait is the longest anyhow; four to the power of a day's tries is no length of time."""
 
 
 async def void_reserved(
@@ -72,7 +74,7 @@ async def void_mined(
             before,
             {transfer.id: f"its transaction was {verdict.value}"},
             used_by=used_by,
-            wait=min(context.pace.retry * 4**tries, LONGEST_WAIT),
+            wait=min(context.pace.retry * 4 ** min(tries, _TRIES_THAT_COUNT), LONGEST_WAIT),
         )
     await _part(connection, leased, [transfer for transfer, _ in mined])
 

@@ -135,7 +135,7 @@ def void_on_missing_receipt(context: SagaContext, signer: Signs) -> Step:
         missing = [
             transfer
             for transfer in transfers
-            if not any(await context.chain.receipts_of(own[transfer.id]))
+            if not any(await context.chain.receipts_of(list(own[transfer.id])))
         ]
         for transfer in missing:
             await void(context, leased, transfer, "no receipt")

@@ -1,15 +1,23 @@
 """Gas money moves between own wallets by the policy set's word alone, and the books follow it."""
 
+from collections.abc import Sequence
 from typing import cast
+
+from uuid_utils.compat import uuid7
 
 from saga.context import SagaContext
 from saga.engine import Pump
 from saga.steps.reserve import reserve
+from saga.steps.resolve import resolve_confirmed
 from saga.steps.top_up import top_up
 from tests.faults.chain import NodeChain
 from tests.faults.world import GAS_WEI, LOW_GAS_WEI, POLICY, World, build_world, gas_section
+from treasurer.chain.port import Receipt
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
+from treasurer.kernel.ids import TransferId
+from treasurer.transfers.model import ResolutionOutcome
+from treasurer.transfers.service import TransferService
 
 ETHER = 10**18
 AMOUNT = 20
@@ -107,5 +115,45 @@ async def test_one_that_came_to_nothing_rests(laboratory: Database) -> None:
     assert await top_up(context_of(world), world.organization.id) == 0
     world.clock.advance(seconds=3601)
     assert await top_up(context_of(world), world.organization.id) == 1
+    assert await violations(world) == []
+    await world.retire()
+
+
+class Hiding(NodeChain):
+    """A provider that denies every receipt."""
+
+    async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        return [None for _ in transaction_hashes]
+
+
+async def test_a_cancel_that_was_seen_late_settles_no_top_up(laboratory: Database) -> None:
+    """People ask to look again at a slot that its cancel used up: no gas money went anywhere."""
+    world = await pool(laboratory, "late cancel", low=1)
+    low, _ = world.wallets
+    await top_up(context_of(world), world.organization.id)
+    pump = Pump(context_of(world), cast("SignerClient", world.signer))
+    await pump.pass_once()
+    world.clock.advance(seconds=3 * 3600)
+    while not await world.rows("SELECT FROM attempts WHERE kind = 'cancel'"):
+        await pump.pass_once()
+        world.clock.advance(seconds=3)
+    for _ in range(4):
+        world.node.mine()
+    hiding = world.context(Hiding(world.node))
+    blind = Pump(hiding, cast("SignerClient", world.signer))
+    while await world.rows("SELECT state FROM transfers") != [("quarantined",)]:
+        await blind.pass_once()
+        world.clock.advance(seconds=3)
+    ((transfer_id,),) = await world.rows("SELECT id FROM transfers")
+    people = TransferService(database=world.database, clock=world.clock, new_id=uuid7)
+    await people.propose(
+        world.organization.cfo, TransferId(transfer_id), ResolutionOutcome.BROADCAST, "look again"
+    )
+    await people.confirm(world.organization.approver, TransferId(transfer_id))
+    assert await resolve_confirmed(context_of(world)) == 1
+    await pumped(world, 4)
+    assert world.node.state.native[low.address] == LOW_GAS_WEI
+    assert await world.rows("SELECT state FROM transfers") == [("void",)]
+    assert await world.rows("SELECT state FROM top_ups") == [("void",)]
     assert await violations(world) == []
     await world.retire()

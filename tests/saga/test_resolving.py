@@ -152,7 +152,7 @@ async def test_nobody_resolves_alone_and_no_program_does(treasury: Treasury) -> 
         await transfers.propose(people.cfo, transfer_id, settled, "I saw it")
 
 
-class Died(Exception):
+class Died(BaseException):
     """The worker went away here."""
 
 
