@@ -37,7 +37,7 @@ from worker.auditor import Nightly, reconcile_nightly
 from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
-from worker.jobs import register, retry_stalled
+from worker.jobs import register, retry_stalled, run_jobs
 from worker.networks import read_network
 from worker.sealer import seal_all
 
@@ -91,7 +91,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 
                     mailbox = MailboxRound(core)
                     group.create_task(_every(settings.imap_poll_s, stop, "mailbox", mailbox.look))
-                group.create_task(_jobs(queue, stop))
+                group.create_task(run_jobs(queue, stop))
     finally:
         documents.close()
         await signer.close()
@@ -120,22 +120,6 @@ def _clockwork(
         (5.0, "top_up", lambda: top_up_low(context)),
         (10.0, "stalled", lambda: retry_stalled(queue)),
     )
-
-
-async def _jobs(queue: App, stop: asyncio.Event) -> None:
-    worker = asyncio.create_task(
-        queue.run_worker_async(
-            concurrency=4,
-            fetch_job_polling_interval=0.2,
-            listen_notify=False,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            shutdown_graceful_timeout=10,
-        )
-    )
-    await stop.wait()
-    worker.cancel()
-    await asyncio.wait([worker])
 
 
 async def _every(seconds: float, stop: asyncio.Event, name: str, work: Work) -> None:
