@@ -40,6 +40,7 @@ from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled, run_jobs
 from worker.networks import read_network
 from worker.sealer import seal_all
+from worker.turns import each
 
 Work = Callable[[], Awaitable[int]]
 """One turn; how much was done."""
@@ -137,4 +138,4 @@ async def _every(seconds: float, stop: asyncio.Event, name: str, work: Work) -> 
 
 async def _expire(core: Core) -> int:
     due = await core.approvals.organizations_due()
-    return sum([await core.approvals.expire_due(organization_id) for organization_id in due])
+    return await each(due, "expire", core.approvals.expire_due)
