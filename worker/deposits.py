@@ -11,6 +11,7 @@ from treasurer.incidents.model import IncidentKind
 from treasurer.incidents.service import IncidentService
 from treasurer.kernel.errors import Transient
 from treasurer.kernel.ids import OrganizationId
+from worker.turns import each
 
 _ORGANIZATIONS = text("SELECT id FROM organizations ORDER BY id")
 
@@ -23,10 +24,10 @@ async def follow_all(
     """One pass for each organization; how many entries were booked."""
     async with database.claims() as connection:
         organizations = [OrganizationId(row[0]) for row in await connection.execute(_ORGANIZATIONS)]
-    booked = 0
-    for organization_id in organizations:
+
+    async def turn(organization_id: OrganizationId) -> int:
         try:
-            booked += await deposits.follow(organization_id)
+            return await deposits.follow(organization_id)
         except Transient as error:
             log.info("deposits.waiting", organization_id=str(organization_id), code=error.code)
         except ProvidersDisagree as error:
@@ -41,4 +42,6 @@ async def follow_all(
                 organization_id,
                 error.message,
             )
-    return booked
+        return 0
+
+    return await each(organizations, "deposits", turn)

@@ -3,6 +3,7 @@
 A slow worker's job may be retried while it still runs, so every handler is safe to repeat.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
@@ -21,6 +22,9 @@ AboutRequest = Callable[[OrganizationId, ApprovalRequestId], Awaitable[object]]
 SendNotification = Callable[[OrganizationId, NotificationId], Awaitable[object]]
 STALLED_AFTER_S = 30
 """A worker's heartbeat comes every ten seconds; one that is silent for longer is dead."""
+
+_PAUSE_S = 1.0
+"""Between a worker of the queue that ended and the next one."""
 
 log = structlog.get_logger("worker.jobs")
 
@@ -66,6 +70,34 @@ def register(
                 broken.append(error)
         if broken:
             raise ExceptionGroup("some mails could not be tried", broken)
+
+
+async def run_jobs(queue: App, stop: asyncio.Event) -> None:
+    """Run what is on the queue until `stop`.
+
+    The library's worker ends for good when the queue fails it, as after half a minute without a
+    database; then another one begins.
+    """
+    stopped = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        worker = asyncio.create_task(
+            queue.run_worker_async(
+                concurrency=4,
+                fetch_job_polling_interval=0.2,
+                listen_notify=False,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=10,
+            )
+        )
+        await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        worker.cancel()
+        await asyncio.wait({worker})
+        if not stop.is_set():
+            error = None if worker.cancelled() else worker.exception()
+            log.error("jobs.interrupted", reason=str(error))
+            await asyncio.wait({stopped}, timeout=_PAUSE_S)
+    stopped.cancel()
 
 
 async def retry_stalled(app: App) -> int:

@@ -37,9 +37,10 @@ from worker.auditor import Nightly, reconcile_nightly
 from worker.deposits import follow_all
 from worker.heads import sign_heads
 from worker.intake import IntakeRunner
-from worker.jobs import register, retry_stalled
+from worker.jobs import register, retry_stalled, run_jobs
 from worker.networks import read_network
 from worker.sealer import seal_all
+from worker.turns import each
 
 Work = Callable[[], Awaitable[int]]
 """One turn; how much was done."""
@@ -91,7 +92,7 @@ async def run(settings: Settings, ready: Callable[[], None]) -> None:
 
                     mailbox = MailboxRound(core)
                     group.create_task(_every(settings.imap_poll_s, stop, "mailbox", mailbox.look))
-                group.create_task(_jobs(queue, stop))
+                group.create_task(run_jobs(queue, stop))
     finally:
         documents.close()
         await signer.close()
@@ -122,22 +123,6 @@ def _clockwork(
     )
 
 
-async def _jobs(queue: App, stop: asyncio.Event) -> None:
-    worker = asyncio.create_task(
-        queue.run_worker_async(
-            concurrency=4,
-            fetch_job_polling_interval=0.2,
-            listen_notify=False,
-            install_signal_handlers=False,
-            delete_jobs="successful",
-            shutdown_graceful_timeout=10,
-        )
-    )
-    await stop.wait()
-    worker.cancel()
-    await asyncio.wait([worker])
-
-
 async def _every(seconds: float, stop: asyncio.Event, name: str, work: Work) -> None:
     """Repeat `work`; a failure is logged and tried again at the next turn."""
     while not stop.is_set():
@@ -153,4 +138,4 @@ async def _every(seconds: float, stop: asyncio.Event, name: str, work: Work) -> 
 
 async def _expire(core: Core) -> int:
     due = await core.approvals.organizations_due()
-    return sum([await core.approvals.expire_due(organization_id) for organization_id in due])
+    return await each(due, "expire", core.approvals.expire_due)

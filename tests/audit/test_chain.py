@@ -62,6 +62,29 @@ async def test_sealing_again_seals_only_what_is_new(
     assert [await service.seal(organization.id), await service.seal(organization.id)] == [1, 0]
 
 
+async def test_pages_follow_the_order_of_recording_and_not_of_ids(
+    database: Database, organization: TestOrganization
+) -> None:
+    """Ids come from the clocks of several hosts; an aggregate's later event may have the lower one."""
+    payment, ids = uuid7(), sorted((uuid7() for _ in range(3)), reverse=True)
+    for id_ in ids:
+        async with database.unit(organization.id) as connection:
+            await store.append(
+                connection,
+                organization.id,
+                [AuditEvent("payment", payment, "payment.proposed", {})],
+                now=START,
+                new_id=iter([id_]).__next__,
+            )
+    async with database.unit(organization.id) as connection:
+        # As the planner may, and as a vacuumed table gives back: not in the order of recording.
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        for _ in ids:
+            assert await store.seal(connection, organization.id, most=1) == 1
+    assert [event.event_id for event in await _sealed(database, organization)] == ids
+    assert (await AuditService(database).verify(organization.id)).fault is None
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

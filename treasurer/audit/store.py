@@ -51,11 +51,14 @@ _LOCK_HEAD = text("""
     ON CONFLICT (organization_id) DO UPDATE SET sequence = audit_heads.sequence
     RETURNING sequence, hash
 """)
+# The oldest first: with a later version of an aggregate sealed before an earlier one, the chain would
+# never verify again.
 _TAKE_UNSEALED = text(f"""
     WITH taken AS (
         DELETE FROM audit_unsealed WHERE (organization_id, event_id) IN (
-            SELECT organization_id, event_id FROM audit_unsealed
-            WHERE organization_id = :organization_id LIMIT :most)
+            SELECT u.organization_id, u.event_id FROM audit_unsealed u
+            JOIN audit_events w ON w.organization_id = u.organization_id AND w.id = u.event_id
+            WHERE u.organization_id = :organization_id ORDER BY w.cursor LIMIT :most)
         RETURNING event_id)
     SELECT {_EVENT_COLUMNS} FROM audit_events e JOIN taken t ON t.event_id = e.id
     WHERE e.organization_id = :organization_id ORDER BY e.cursor
