@@ -5,13 +5,13 @@ from sqlalchemy import text
 
 from treasurer.chain.errors import ProvidersDisagree
 from treasurer.db.engine import Database
+from treasurer.db.turns import each
 from treasurer.deposits.coins import CoinService
 from treasurer.deposits.service import DepositService
 from treasurer.incidents.model import IncidentKind
 from treasurer.incidents.service import IncidentService
 from treasurer.kernel.errors import Transient
 from treasurer.kernel.ids import OrganizationId
-from worker.turns import each
 
 _ORGANIZATIONS = text("SELECT id FROM organizations ORDER BY id")
 
@@ -23,7 +23,8 @@ async def follow_all(
 ) -> int:
     """One pass for each organization; how many entries were booked."""
     async with database.claims() as connection:
-        organizations = [OrganizationId(row[0]) for row in await connection.execute(_ORGANIZATIONS)]
+        found = await connection.execute(_ORGANIZATIONS)
+        organizations = [(OrganizationId(row[0]),) for row in found]
 
     async def turn(organization_id: OrganizationId) -> int:
         try:
@@ -44,4 +45,4 @@ async def follow_all(
             )
         return 0
 
-    return await each(organizations, "deposits", turn)
+    return await each("deposits", organizations, turn)

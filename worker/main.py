@@ -29,6 +29,7 @@ from treasurer.bootstrap import (
 )
 from treasurer.chain.pinning import require_network
 from treasurer.chain.port import Chain
+from treasurer.db.turns import each
 from treasurer.documents.extraction import DocumentReaders
 from treasurer.documents.limits import Limits
 from treasurer.documents.ocr import Tesseract
@@ -40,7 +41,6 @@ from worker.intake import IntakeRunner
 from worker.jobs import register, retry_stalled, run_jobs
 from worker.networks import read_network
 from worker.sealer import seal_all
-from worker.turns import each
 
 Work = Callable[[], Awaitable[int]]
 """One turn; how much was done."""
@@ -138,4 +138,4 @@ async def _every(seconds: float, stop: asyncio.Event, name: str, work: Work) -> 
 
 async def _expire(core: Core) -> int:
     due = await core.approvals.organizations_due()
-    return await each(due, "expire", core.approvals.expire_due)
+    return await each("expire", [(id_,) for id_ in due], core.approvals.expire_due)

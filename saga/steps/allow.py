@@ -14,9 +14,9 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.steps.reserve import fee_terms
 from saga.transfer import MAX_IN_FLIGHT, Transfer, TransferState
-from saga.turns import each
 from treasurer.allowances import store as allowances
 from treasurer.allowances.model import AllowanceState
+from treasurer.db.turns import each
 from treasurer.kernel.allowance_order import AllowanceOrder
 from treasurer.kernel.ids import AllowanceId, HoldId, OrganizationId, TransferId
 from treasurer.kernel.transaction import FeeTerms
@@ -32,7 +32,7 @@ async def allow_confirmed(context: SagaContext) -> int:
     """Give a transfer to each allowance that two people agreed on; return how many got one."""
     async with context.database.claims() as connection:
         waiting = await allowances.confirmed(connection)
-    return await each("allow", [partial(allow, context, *one) for one in waiting])
+    return await each("allow", waiting, partial(allow, context))
 
 
 async def allow(

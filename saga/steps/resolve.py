@@ -22,9 +22,9 @@ from saga.steps.include import mined_receipts
 from saga.steps.stuck import examine_stuck
 from saga.steps.void import void_foreign
 from saga.transfer import Attempt, AttemptKind, Transfer, TransferState
-from saga.turns import each
 from treasurer.chain.port import Receipt
 from treasurer.chain.tokens import ExpectedItem, match_items
+from treasurer.db.turns import each
 from treasurer.kernel.errors import OutcomeUnknown, Transient
 from treasurer.kernel.ids import OrganizationId
 from treasurer.transfers import store as resolutions
@@ -38,7 +38,7 @@ async def resolve_confirmed(context: SagaContext) -> int:
     """Act on everything that two people agreed on; return how much was ended."""
     async with context.database.claims() as connection:
         waiting = await resolutions.confirmed(connection)
-    return await each("resolve", [partial(resolve, context, *one) for one in waiting])
+    return await each("resolve", waiting, partial(resolve, context))
 
 
 async def resolve(

@@ -20,7 +20,7 @@ from saga.context import SagaContext
 from saga.journal import record
 from saga.steps.reserve import fee_terms
 from saga.transfer import MAX_IN_FLIGHT, NATIVE, Transfer, TransferState
-from saga.turns import each
+from treasurer.db.turns import each
 from treasurer.kernel.errors import Conflict
 from treasurer.kernel.ids import HoldId, OrganizationId, TopUpId, TransferId
 from treasurer.kernel.top_up_order import TopUpOrder
@@ -50,8 +50,8 @@ class _Pool:
 async def top_up_low(context: SagaContext) -> int:
     """Propose top-ups for every organization whose policy set permits them; return how many."""
     async with context.database.claims() as connection:
-        found = [OrganizationId(row[0]) for row in await connection.execute(_ORGANIZATIONS)]
-    return await each("top_up", [partial(top_up, context, id_) for id_ in found])
+        found = [(OrganizationId(row[0]),) for row in await connection.execute(_ORGANIZATIONS)]
+    return await each("top_up", found, partial(top_up, context))
 
 
 async def top_up(context: SagaContext, organization_id: OrganizationId) -> int:
