@@ -101,7 +101,9 @@ async def submit(body: NewPolicy, caller: Writer, services: Provided) -> PolicyS
 async def versions(
     caller: Reader,
     services: Provided,
-    before: Annotated[int | None, Query(description="`next` of the page before")] = None,
+    before: Annotated[
+        int | None, Query(ge=0, lt=2**31, description="`next` of the page before")
+    ] = None,
     most: Most = 50,
 ) -> Page[PolicySetView]:
     """All sets, newest version first."""

@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -22,6 +22,7 @@ from policy.scopes import LONGEST
 from treasurer.db.engine import Database
 from treasurer.kernel.clock import Clock, iso
 from treasurer.kernel.digest import Canonical, canonical_json, digest
+from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import OrganizationId, PolicySetId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.payments.facts import local_time
@@ -29,6 +30,7 @@ from treasurer.policies.life import PolicyLife
 
 _A_PAGE = 2_000
 _MOST_CHANGES = 200
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # Decisions carry uuid7 ids, so that their order is that of time; the page starts after an id.
 _PAGE = text("""
     SELECT d.id, d.stage, d.outcome, d.request, d.facts, d.decided_at,
@@ -142,6 +144,10 @@ class BacktestService:
         while it runs is left out.
         """
         principal.require(Permission.POLICY_WRITE)
+        if since < _EARLIEST:
+            raise InvalidInput(
+                "BACKTEST_SINCE", f"nothing was decided before {_EARLIEST:%Y}; write a later day"
+            )
         report = Report(policy_set, since, self._clock())
         replay = Replay(policy_set, since, local_time)
         rows = await self._page(principal.organization_id, _first_id(since - LONGEST))
