@@ -137,7 +137,8 @@ async def backtest(
     """Replay all decisions since a day under this set. Sign-off and activation name the digest."""
     stored = await services.policies.get(caller, PolicySetId(policy_set_id))
     since = datetime(body.since.year, body.since.month, body.since.day, tzinfo=UTC)
-    found = await services.backtests.run(caller, parse_policy_set(stored.document), since)
+    policy_set = parse_policy_set(stored.document)
+    found = await services.backtests.run(caller, policy_set, since, stored.id)
     return BacktestView(digest=found.digest.hex(), report=dict(found.report.document()))
 
 

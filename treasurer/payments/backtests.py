@@ -137,8 +137,15 @@ class BacktestService:
         self._life = life
         self._clock = clock
 
-    async def run(self, principal: Principal, policy_set: PolicySet, since: datetime) -> Backtest:
-        """Replay all decisions since `since`; keep the report if the policy is a stored draft.
+    async def run(
+        self,
+        principal: Principal,
+        policy_set: PolicySet,
+        since: datetime,
+        policy_set_id: PolicySetId | None = None,
+    ) -> Backtest:
+        """Replay all decisions since `since`; keep the report if the policy is a stored draft, of several
+        alike for the one that is named, else for the newest.
 
         Payments that went out within the longest window before count in the sums. What is decided
         while it runs is left out.
@@ -158,7 +165,7 @@ class BacktestService:
                 self._page(principal.organization_id, rows[-1].id),
             )
         content = report.to_json()
-        kept = await self._life.simulated(principal, policy_set.digest, content)
+        kept = await self._life.simulated(principal, policy_set.digest, content, policy_set_id)
         return Backtest(report, digest(content), None if kept is None else kept.id)
 
     async def _page(self, organization_id: OrganizationId, after: UUID) -> list["_Row"]:
