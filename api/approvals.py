@@ -90,7 +90,7 @@ class SettingsView(Body):
     need a second proof within `step_up_within_s`; null asks for none.
     """
 
-    step_up_above_minor: Annotated[str, Field(pattern=r"^\d{1,78}$")] | None = None
+    step_up_above_minor: Annotated[str, Field(pattern=r"^[0-9]{1,78}$")] | None = None
     step_up_within_s: int = 600
     escalation_role: Role = Role.CFO
 

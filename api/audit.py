@@ -99,7 +99,9 @@ def event_view(row: RowMapping) -> EventView:
 async def events(
     caller: Auditor,
     services: Provided,
-    before: Annotated[int | None, Query(description="`next` of the page before")] = None,
+    before: Annotated[
+        int | None, Query(ge=0, lt=2**63, description="`next` of the page before")
+    ] = None,
     aggregate_id: UUID | None = None,
     most: Most = 50,
 ) -> Page[EventView]:

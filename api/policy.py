@@ -101,7 +101,9 @@ async def submit(body: NewPolicy, caller: Writer, services: Provided) -> PolicyS
 async def versions(
     caller: Reader,
     services: Provided,
-    before: Annotated[int | None, Query(description="`next` of the page before")] = None,
+    before: Annotated[
+        int | None, Query(ge=0, lt=2**31, description="`next` of the page before")
+    ] = None,
     most: Most = 50,
 ) -> Page[PolicySetView]:
     """All sets, newest version first."""
@@ -135,7 +137,8 @@ async def backtest(
     """Replay all decisions since a day under this set. Sign-off and activation name the digest."""
     stored = await services.policies.get(caller, PolicySetId(policy_set_id))
     since = datetime(body.since.year, body.since.month, body.since.day, tzinfo=UTC)
-    found = await services.backtests.run(caller, parse_policy_set(stored.document), since)
+    policy_set = parse_policy_set(stored.document)
+    found = await services.backtests.run(caller, policy_set, since, stored.id)
     return BacktestView(digest=found.digest.hex(), report=dict(found.report.document()))
 
 

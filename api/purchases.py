@@ -125,13 +125,13 @@ async def orders(
     return page_of([_order(order) for order in found], most, found and found[-1].id)
 
 
-@router.get("/orders/{number}")
+@router.get("/orders/{number:path}")
 async def order(number: str, caller: Reader, services: Provided) -> OrderView:
     """One order, with what was received and billed."""
     return _order(await services.purchases.get(caller, number))
 
 
-@router.post("/orders/{number}/closing")
+@router.post("/orders/{number:path}/closing")
 async def close(number: str, caller: Writer, services: Provided) -> OrderView:
     """Let nothing more be billed on an order."""
     return _order(await services.purchases.close(caller, number))

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from api.auth import Provided, requires
-from api.views import Instant
+from api.views import Body, Instant
 from treasurer.kernel.ids import TransferId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.transfers.model import QuarantinedTransfer, Resolution, ResolutionOutcome
@@ -18,7 +18,7 @@ Reader = Annotated[Principal, Depends(requires(Permission.TREASURY_READ))]
 Voter = Annotated[Principal, Depends(requires(Permission.APPROVALS_VOTE))]
 
 
-class NewResolution(BaseModel):
+class NewResolution(Body):
     """`reason` is what the proposer saw; `outcome` is done only if the chain bears it out."""
 
     outcome: ResolutionOutcome

@@ -1,11 +1,12 @@
 """Owns how values look in JSON. Must never send a number for money: programs read it as a fraction."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, field_validator
 
 from treasurer.kernel.clock import iso
 from treasurer.kernel.money import Asset, from_minor
@@ -21,6 +22,14 @@ class Body(BaseModel):
     """A request body: a field that we do not know is a mistake, not something to ignore."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=10_000)
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        """Texts are kept, and PostgreSQL keeps no text with a zero byte."""
+        if any("\0" in text for text in _texts(value)):
+            raise ValueError("a text holds no zero byte")
+        return value
 
 
 class Amount(BaseModel):
@@ -40,6 +49,19 @@ class Page(BaseModel, Generic[Item]):
 
 Before = Annotated[UUID | None, Query(description="`next` of the page before")]
 Most = Annotated[int, Query(ge=1, le=MOST_A_PAGE, description="items a page")]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts of a field, also those within lists and mappings; bodies within check their own."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 def amount_of(amount_minor: int, asset: Asset) -> Amount:

@@ -62,12 +62,20 @@ async def checked_form(request: Request) -> PostedForm:
 
 
 async def own_form(request: Request) -> PostedForm:
-    """A form of somebody who has no session yet: signing in. Raises NotPermitted CSRF_ORIGIN."""
+    """A form of somebody who has no session yet: signing in.
+
+    Raises NotPermitted CSRF_ORIGIN, InvalidInput FIELD_ZERO_BYTE.
+    """
     if not is_same_origin(request.headers.get("origin"), request.headers.get("host")):
         raise NotPermitted("CSRF_ORIGIN", "this form did not come from our own page")
     fields = await request.form(
         max_files=1, max_fields=_MOST_FIELDS, max_part_size=_MOST_FIELD_BYTES
     )
+    if any(
+        "\0" in name or (isinstance(value, str) and "\0" in value)
+        for name, value in fields.multi_items()
+    ):
+        raise InvalidInput("FIELD_ZERO_BYTE", "a text holds no zero byte; write it anew")
     return PostedForm(fields)
 
 

@@ -1,9 +1,10 @@
 """Owns the audit log's page. Looking and recomputing only: there is no way to change what stands."""
 
+from typing import Annotated
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from dashboard.forms import CheckedForm
@@ -23,7 +24,7 @@ async def audit(
     visitor: Auditor,
     services: Provided,
     render: Rendered,
-    before: int | None = None,
+    before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     aggregate_id: UUID | None = None,
 ) -> Response:
     """What happened, newest first, of everything or of one thing."""

@@ -26,8 +26,12 @@ async def propose(
     render: Rendered,
     form: CheckedForm,
 ) -> Response:
-    """Propose what the form holds; what equals the master's is no change."""
-    wanted: dict[str, str | None] = {name: form.text(name) for name in FIELDS}
+    """Propose what was written into the form. What stands in it as it was shown is no wish: somebody
+    else's change of it may have been confirmed since.
+    """
+    wanted: dict[str, str | None] = {
+        name: form.text(name) for name in FIELDS if form.text(name) != form.text(f"shown_{name}")
+    }
     try:
         await services.payee_changes.propose(visitor.principal, PayeeId(payee_id), wanted)
     except InvalidInput as error:

@@ -110,6 +110,17 @@ async def test_above_the_threshold_an_approval_wants_a_second_proof(world: ApiWo
     assert (done.status_code, done.json()["state"]) == (200, "approved")
 
 
+async def test_the_threshold_of_the_second_proof_is_written_in_ascii_digits(
+    world: ApiWorld,
+) -> None:
+    headers = await world.bearer("cfo")
+    answer = await world.client.put(
+        f"{APPROVALS}/settings", headers=headers, json={"step_up_above_minor": "٤٥٠"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (422, "REQUEST_INVALID")
+    assert (await world.get(f"{APPROVALS}/settings")).json()["step_up_above_minor"] is None
+
+
 async def test_a_rejection_wants_no_second_proof(world: ApiWorld) -> None:
     request = await _waiting(world)
     settings = {"step_up_above_minor": "0"}

@@ -135,6 +135,7 @@ async def test_a_cookie_reads_and_its_token_is_no_access_token(world: ApiWorld) 
         (f"https://{HOST}.evil.test", 403),
         (f"https://evil.test/{HOST}", 403),
         (f"https://{HOST}:8443", 403),
+        (f"http://[{HOST}", 403),
         ("", 403),
     ],
 )

@@ -28,6 +28,20 @@ async def test_a_draft_is_simulated_signed_off_and_activated(world: ApiWorld) ->
     assert (await world.get("/api/v1/policy")).json()["digest"] == draft["digest"]
 
 
+async def test_of_a_draft_that_was_sent_twice_either_is_signed_off(world: ApiWorld) -> None:
+    await world.set_up()
+    yaml = NORWICK.read_text().replace("1000.00 USD", "1500.00 USD")
+    sent = [(await world.post("/api/v1/policy", "cfo", {"yaml": yaml})).json() for _ in range(2)]
+    assert [each["version"] for each in sent] == [2, 3]
+    path = f"/api/v1/policy/versions/{sent[0]['id']}"
+    report = (await world.post(f"{path}/backtests", "cfo", {"since": "2026-11-01"})).json()
+    seen = {"backtest_digest": report["digest"]}
+    signed = await world.post(f"{path}/sign-offs", "cfo", seen)
+    assert (signed.status_code, signed.json()["state"]) == (201, "simulated")
+    other = (await world.get(f"/api/v1/policy/versions/{sent[1]['id']}")).json()
+    assert other["state"] == "draft"
+
+
 async def test_the_cfo_lowers_the_limit_alone_and_drafts_a_higher_one(world: ApiWorld) -> None:
     await world.set_up()
     path = "/api/settings/limit"

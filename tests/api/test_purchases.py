@@ -29,3 +29,15 @@ async def test_orders_and_receipts_go_in_and_are_shown(world: ApiWorld) -> None:
         "/api/v1/purchases/orders", "clerk", {"lines": [LINE | {"payee_code": "X"}]}
     )
     assert (unknown.status_code, unknown.json()["code"]) == (422, "PAYEE_UNKNOWN")
+
+
+async def test_a_number_with_slashes_is_found_and_closed(world: ApiWorld) -> None:
+    await world.set_up()
+    for number in ("PO/2026/7", "csv"):
+        line = LINE | {"order": number}
+        await world.post("/api/v1/purchases/orders", "clerk", {"lines": [line]})
+        path = f"/api/v1/purchases/orders/{number.replace('/', '%2F')}"
+        found = await world.get(path)
+        assert (found.status_code, found.json().get("number")) == (200, number)
+        closed = await world.post(f"{path}/closing", "clerk", {})
+        assert (closed.status_code, closed.json()["closed"]) == (200, True)

@@ -158,6 +158,16 @@ async def test_a_form_that_is_not_ours_does_nothing(dashboard: Dashboard, fault:
     assert (waiting.id, waiting.votes) == (request_id, ())
 
 
+async def test_a_form_with_a_zero_byte_is_refused(dashboard: Dashboard) -> None:
+    answer = await dashboard.post_form("/login", None, {"email": "a\x00@b.test", "password": "x"})
+    assert (answer.status_code, "FIELD_ZERO_BYTE" in answer.text) == (422, True)
+
+
+async def test_a_cursor_beyond_all_numbers_names_no_page(dashboard: Dashboard) -> None:
+    answer = await dashboard.browse(f"/audit?before={2**63}", "auditor")
+    assert (answer.status_code, "PAGE_UNKNOWN" in answer.text) == (404, True)
+
+
 async def test_a_strangers_form_asks_to_sign_in(dashboard: Dashboard) -> None:
     answer = await dashboard.post_form("/logout", None, {})
     assert (answer.status_code, "Please sign in" in answer.text) == (401, True)

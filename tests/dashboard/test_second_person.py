@@ -5,10 +5,14 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
+from policy.quorum import Choice
+from tests.support.approvals import CFO_AND_ONE
 from tests.support.browser import DESK, PHONE, Dashboard, needs_browser
 from tests.support.identity import PASSWORD
+from treasurer.approvals.model import ApprovalRequest
 from treasurer.approvals.settings import ApprovalSettings
 from treasurer.kernel.organization import Role
+from treasurer.payees.change import CallBackNote
 from treasurer.payments.model import Payment, PaymentState
 
 
@@ -46,6 +50,42 @@ async def test_a_cfo_delegates_and_the_delegate_votes_and_withdraws(
         assert not page.url.endswith(path)
         assert visit.faults == []
     assert await _state(dashboard, payment) is PaymentState.AWAITING_APPROVAL
+
+
+async def test_an_approval_given_before_the_question_was_put_anew_is_withdrawn_on_the_page(
+    dashboard: Dashboard,
+) -> None:
+    """As a stricter policy asks at reserve: the new request goes on with the votes of the former."""
+    _, payment = await _waiting(dashboard)
+    approvals, organization = dashboard.services.approvals, dashboard.organization
+
+    async def asked_anew() -> ApprovalRequest:
+        async with dashboard.services.database.unit(organization.id) as connection:
+            return await approvals.open(
+                connection,
+                organization.id,
+                payment_id=payment.id,
+                order_digest=payment.order_digest,
+                requirement=CFO_AND_ONE,
+                requester_id=organization.clerk.user_id,
+                now=dashboard.clock(),
+                inherit_votes=True,
+            )
+
+    first = await asked_anew()
+    await approvals.vote(organization.approver, first.id, Choice.APPROVE, "", payment.order_digest)
+    second = await asked_anew()
+    page = await dashboard.browse(f"/approvals/{second.id}", "approver")
+    assert "Withdraw my approval" in page.text
+    assert ">Reject<" in page.text
+    assert (
+        "Withdraw my approval"
+        not in (await dashboard.browse(f"/approvals/{second.id}", "cfo")).text
+    )
+    answer = await dashboard.post_form(f"/approvals/{second.id}/withdrawal", "approver", {})
+    assert answer.status_code == 303
+    after = await approvals.get(organization.approver, second.id)
+    assert after.counted(dashboard.clock()) == ()
 
 
 async def _vera(dashboard: Dashboard) -> dict[str, str]:
@@ -133,6 +173,25 @@ async def test_a_payees_details_change_by_two_people_on_the_page(dashboard: Dash
     assert "NO9386011117947" in after.text
     assert "(not from the payee master)" in after.text
     assert "nothing is paid before" in after.text
+
+
+async def test_a_page_left_open_takes_no_confirmed_change_back(dashboard: Dashboard) -> None:
+    organization, changes = dashboard.organization, dashboard.services.payee_changes
+    payee = await dashboard.services.payees.get_by_code(organization.clerk, "V-002")
+    open_page = (await dashboard.browse(f"/payees/{payee.id}", "clerk")).text
+    shown = dict(re.findall(r'<input (?:type="hidden" )?name="(\w+)" value="([^"]*)"', open_page))
+    del shown["form_token"]  # of that session
+    change = await changes.propose(organization.clerk, payee.id, {"phone": "+49 30 7654321"})
+    call = CallBackNote("Ute Qorvane", dashboard.clock(), "From the contract.", "+49 30 1234567")
+    await changes.confirm(organization.administrator, payee.id, change.id, call, cooling_off_s=0)
+    answer = await dashboard.post_form(
+        f"/payees/{payee.id}/changes",
+        "clerk",
+        {**shown, "iban": "NO9386011117947"},
+    )
+    assert answer.status_code == 303
+    newest, _ = await changes.of(organization.clerk, payee.id)
+    assert newest.details == {"iban": "NO9386011117947"}
 
 
 @needs_browser

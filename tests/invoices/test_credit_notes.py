@@ -1,5 +1,8 @@
 """Credit notes reduce what is open, never more than that, and are never paid."""
 
+import asyncio
+import time
+
 import pytest
 from sqlalchemy import text
 from uuid_utils.compat import uuid7
@@ -13,10 +16,13 @@ from tests.support.invoices import invoice_reviews, invoice_service, printed, su
 from tests.support.organization import TestOrganization
 from tests.support.payees import create_world, payee_service
 from tests.support.payments import ChokePoint, open_for_business
+from treasurer.approvals import store as approval_store
+from treasurer.approvals.model import RequestState
 from treasurer.db.engine import Database
 from treasurer.db.jobs import JobQueue
 from treasurer.invoices.model import Invoice, InvoiceKind, InvoiceState
 from treasurer.kernel.errors import Conflict
+from treasurer.kernel.ids import PaymentId
 from treasurer.payments.model import Payment, PaymentState
 from treasurer.payments.recomputing import EXPLANATION, Recomputing
 
@@ -164,6 +170,42 @@ async def test_a_payment_that_waits_is_made_anew_over_what_is_left(
     live = [row["payment_id"] for row in requests if row["state"] == "open"]
     assert live == ([second.id] if state is PaymentState.AWAITING_APPROVAL else [])
     await _nothing_is_over_allocated(desk)
+
+
+async def test_a_vote_and_a_credit_note_at_once_come_one_after_the_other(desk: Desk) -> None:
+    """Each locks request and payment; in two orders the database would end one of them as a deadlock."""
+    invoice = await desk.take(printed("HF-4101", "4,150.00 USDC"))
+    (first,) = await desk.payments(invoice)
+    organization, approvals = desk.organization, desk.choke.approvals
+    (request,) = await approvals.page_open(organization.cfo)
+    await desk.take(credit_note())
+    async with desk.database.unit(organization.id) as connection:
+        await approval_store.lock_request(connection, organization.id, request.id)
+        recomputing = asyncio.create_task(desk.recomputing.recompute(organization.id, invoice.id))
+        await _until_it_waits(desk, recomputing)
+        closed = await approvals.cast(
+            connection, organization.cfo, request.id, Choice.APPROVE, "", request.order_digest
+        )
+    assert closed.state is RequestState.APPROVED
+    assert await recomputing == first.id
+    (ended,) = await desk.payments(invoice)
+    assert (ended.state, ended.explanation) == (PaymentState.DENIED, EXPLANATION)
+
+
+async def _until_it_waits(desk: Desk, task: asyncio.Task[PaymentId | None]) -> None:
+    deadline = time.monotonic() + 30
+    while not task.done():
+        async with desk.database.unit(desk.organization.id) as connection:
+            waiting = await connection.execute(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND wait_event_type = 'Lock' AND query LIKE '%approval_requests%'"
+                )
+            )
+            if waiting.scalar_one():
+                return
+        assert time.monotonic() < deadline, "the credit note's job never waited for the vote"
+    raise AssertionError("the credit note's job did not wait for the vote")
 
 
 async def test_an_executing_payment_goes_on_and_the_credit_serves_the_next_invoice(

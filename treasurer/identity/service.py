@@ -216,6 +216,8 @@ class IdentityService:
         return found.user
 
     async def _credentials(self, email: str) -> store.Credentials | None:
+        if "\0" in email:
+            return None  # no text of PostgreSQL holds one, so nobody has such an address
         async with self._database.unscoped() as connection:
             organization_id = await store.organization_of_email(connection, email.strip())
         if organization_id is None:

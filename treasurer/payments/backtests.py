@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -22,6 +22,7 @@ from policy.scopes import LONGEST
 from treasurer.db.engine import Database
 from treasurer.kernel.clock import Clock, iso
 from treasurer.kernel.digest import Canonical, canonical_json, digest
+from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import OrganizationId, PolicySetId
 from treasurer.kernel.organization import Permission, Principal
 from treasurer.payments.facts import local_time
@@ -29,6 +30,7 @@ from treasurer.policies.life import PolicyLife
 
 _A_PAGE = 2_000
 _MOST_CHANGES = 200
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # Decisions carry uuid7 ids, so that their order is that of time; the page starts after an id.
 _PAGE = text("""
     SELECT d.id, d.stage, d.outcome, d.request, d.facts, d.decided_at,
@@ -135,13 +137,24 @@ class BacktestService:
         self._life = life
         self._clock = clock
 
-    async def run(self, principal: Principal, policy_set: PolicySet, since: datetime) -> Backtest:
-        """Replay all decisions since `since`; keep the report if the policy is a stored draft.
+    async def run(
+        self,
+        principal: Principal,
+        policy_set: PolicySet,
+        since: datetime,
+        policy_set_id: PolicySetId | None = None,
+    ) -> Backtest:
+        """Replay all decisions since `since`; keep the report if the policy is a stored draft, of several
+        alike for the one that is named, else for the newest.
 
         Payments that went out within the longest window before count in the sums. What is decided
         while it runs is left out.
         """
         principal.require(Permission.POLICY_WRITE)
+        if since < _EARLIEST:
+            raise InvalidInput(
+                "BACKTEST_SINCE", f"nothing was decided before {_EARLIEST:%Y}; write a later day"
+            )
         report = Report(policy_set, since, self._clock())
         replay = Replay(policy_set, since, local_time)
         rows = await self._page(principal.organization_id, _first_id(since - LONGEST))
@@ -152,7 +165,7 @@ class BacktestService:
                 self._page(principal.organization_id, rows[-1].id),
             )
         content = report.to_json()
-        kept = await self._life.simulated(principal, policy_set.digest, content)
+        kept = await self._life.simulated(principal, policy_set.digest, content, policy_set_id)
         return Backtest(report, digest(content), None if kept is None else kept.id)
 
     async def _page(self, organization_id: OrganizationId, after: UUID) -> list["_Row"]:

@@ -19,6 +19,14 @@ from treasurer.payments.model import PaymentState, require_legal
 
 EXPLANATION = "A credit note reduced the invoice; it is proposed anew over what is left."
 
+# Request before payment, as a vote locks them: else a vote and this would wait for each other.
+_LOCK_REQUEST = text("""
+    SELECT r.id FROM payments p
+    JOIN approval_requests r ON r.organization_id = p.organization_id AND r.payment_id = p.id
+     AND r.state = 'open'
+    WHERE p.organization_id = :organization_id AND p.invoice_id = :invoice_id
+    ORDER BY r.id FOR NO KEY UPDATE OF r
+""")
 # Payment before invoice: the order of locks that all writers keep.
 _LOCK = text("""
     SELECT id, state FROM payments
@@ -53,6 +61,7 @@ class Recomputing:
         async with self._database.unit(organization_id) as connection:
             now = self._clock()
             parameters = {"organization_id": organization_id, "invoice_id": invoice_id}
+            await connection.execute(_LOCK_REQUEST, parameters)
             row = (await connection.execute(_LOCK, parameters)).one_or_none()
             if row is None:
                 return None

@@ -50,14 +50,21 @@ class PolicyLife:
         self._new_id = new_id
 
     async def simulated(
-        self, principal: Principal, policy_set_digest: bytes, report: bytes
+        self,
+        principal: Principal,
+        policy_set_digest: bytes,
+        report: bytes,
+        policy_set_id: PolicySetId | None = None,
     ) -> StoredPolicySet | None:
-        """Keep a backtest's report for the newest draft of that digest; None if there is no draft."""
+        """Keep a backtest's report for the draft of that digest; None if there is no draft.
+
+        The newest one, unless `policy_set_id` names which: a draft that was sent twice is two.
+        """
         principal.require(Permission.POLICY_WRITE)
         async with self._database.unit(principal.organization_id) as connection:
             await store.lock(connection, principal.organization_id)
             stored = await life_store.newest_open(
-                connection, principal.organization_id, policy_set_digest
+                connection, principal.organization_id, policy_set_digest, policy_set_id
             )
             if stored is None:
                 return None

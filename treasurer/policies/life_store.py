@@ -13,6 +13,7 @@ from treasurer.policies.store import COLUMNS, stored_from
 _NEWEST_OPEN = text(f"""
     SELECT {COLUMNS} FROM policy_sets
     WHERE organization_id = :organization_id AND digest = :digest
+      AND (CAST(:id AS uuid) IS NULL OR id = :id)
       AND state IN ('draft', 'simulated', 'signed_off') ORDER BY version DESC LIMIT 1
 """)
 _MOVE = text(f"""
@@ -42,11 +43,15 @@ _SIGN_OFFS = text("""
 
 
 async def newest_open(
-    connection: AsyncConnection, organization_id: OrganizationId, digest: bytes
+    connection: AsyncConnection,
+    organization_id: OrganizationId,
+    digest: bytes,
+    policy_set_id: PolicySetId | None,
 ) -> StoredPolicySet | None:
-    """The newest set of that digest that is not active yet, nor was."""
+    """The newest set of that digest that is not active yet, nor was; where one is named, only that."""
     rows = await connection.execute(
-        _NEWEST_OPEN, {"organization_id": organization_id, "digest": digest}
+        _NEWEST_OPEN,
+        {"organization_id": organization_id, "digest": digest, "id": policy_set_id},
     )
     row = rows.mappings().one_or_none()
     return stored_from(row) if row else None

@@ -42,6 +42,8 @@ def csv_rows(content: bytes, columns: tuple[str, ...]) -> list[dict[str, str]]:
     """The rows of a UTF-8 CSV with exactly `columns` in its header, in any order."""
     if len(content) > MAX_BYTES:
         raise InvalidInput("CSV_TOO_LARGE", f"the file is over {MAX_BYTES} bytes; split it")
+    if b"\0" in content:
+        raise InvalidInput("CSV_SYNTAX", "the file holds a zero byte; save it as UTF-8 text")
     try:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
         header = [name.strip().lower() for name in next(reader, [])]
