@@ -17,6 +17,7 @@ from treasurer.documents.amounts import (
     PrintedAmount,
     find_amounts,
 )
+from treasurer.documents.below_total import goes_on
 from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Cell, Line
 from treasurer.documents.pairs import Found, Tie
@@ -98,6 +99,13 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
             payable = _from_sums(draft, sums, unclear=unclear)
     elif payable is not None and sums is not None:
         _complete(draft, sums, payable)
+    if payable is not None and goes_on(lines, Decimal(payable.value)):
+        draft.review(
+            "AMOUNT_DUE_UNCLEAR",
+            "below the total the document reckons on to another amount; say what is due",
+            "payable_amount",
+        )
+        payable = None
     if payable is not None:
         draft.put("payable_amount", payable.value, payable.cell.evidence("payable_amount"))
         _net_total(draft, payable)
