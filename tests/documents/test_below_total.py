@@ -1,4 +1,4 @@
-"""A total below which the document reckons on is not what is due, whatever the deduction is called."""
+"""What is printed around an amount may make another one of it: sums below, a scale, an older debt."""
 
 import pytest
 
@@ -40,3 +40,57 @@ def test_a_total_below_which_sums_go_on_is_not_taken_as_due(totals):
 def test_what_explains_a_total_leaves_it_due(totals):
     reading = parse(HEAD + totals)
     assert (reading.outcome, reading.fields["payable_amount"]) == (Outcome.ACCEPTED, "1200.00")
+
+
+@pytest.mark.parametrize(
+    "total",
+    [
+        "Total due: EUR 1.5 million",
+        "Total: EUR 100.00 per month",
+        "Total: EUR 100.00 / Monat",
+        "Total due: EUR 100.00 x 12",
+        "Total due: 1000.50 USDC.e",
+        "Total due: 100.00 EUR credit",
+        "Total due: EUR 100.00 in your favour",
+        "Gesamtbetrag: 100,00 EUR zu Ihren Gunsten",
+        "Total due: EUR 100.00 plus VAT",
+        "Gesamtbetrag: 100,00 EUR zzgl. 19 % MwSt.",
+        "Total: 100,00 € HT",
+    ],
+)
+def test_an_amount_that_its_tail_makes_another_one_is_not_taken(total):
+    reading = parse(HEAD + total)
+    assert (reading.outcome, reading.fields["payable_amount"]) == (Outcome.REVIEW, None)
+    assert "AMOUNT_UNREADABLE" in codes(reading)
+
+
+@pytest.mark.parametrize(
+    ("total", "amount"),
+    [
+        ("Total: EUR 100.00 (excl. VAT)\nTotal: EUR 120.00 (incl. VAT)", "120.00"),
+        ("Amount due: 840.00 USDC, excluding bank charges", "840.00"),
+        ("Zahlbetrag: 100,00 EUR ohne Abzug", "100.00"),
+        ("Total due: 840.00 USDC on Base", "840.00"),
+    ],
+)
+def test_a_tail_that_changes_nothing_is_no_doubt(total, amount):
+    reading = parse(HEAD + total)
+    assert (reading.outcome, reading.fields["payable_amount"]) == (Outcome.ACCEPTED, amount)
+
+
+@pytest.mark.parametrize(
+    ("balance", "outcome"),
+    [
+        ("Previous balance: EUR 300.00", Outcome.REVIEW),
+        ("Past due     EUR 300.00", Outcome.REVIEW),
+        ("Saldovortrag: 300,00 EUR", Outcome.REVIEW),
+        ("Solde antérieur : 300,00 €", Outcome.REVIEW),
+        ("Previous balance: EUR 0.00", Outcome.ACCEPTED),
+        ("Previous balance: EUR 300.00\nYour payment of 3 November: EUR -300.00", Outcome.ACCEPTED),
+        ("Carried forward: EUR 300.00", Outcome.ACCEPTED),
+    ],
+)
+def test_an_earlier_balance_is_not_paid_again_with_the_invoice(balance, outcome):
+    reading = parse(f"{HEAD}{balance}\nCurrent charges: EUR 200.00\nTotal due: EUR 500.00")
+    assert reading.outcome is outcome
+    assert ("AMOUNT_DUE_UNCLEAR" in codes(reading)) is (outcome is Outcome.REVIEW)

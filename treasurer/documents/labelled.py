@@ -11,9 +11,10 @@ from treasurer.documents.addresses import find_addresses, report_checksum, repor
 from treasurer.documents.dates import find_date, written_day_first
 from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Cell, Line
+from treasurer.documents.no_transfer import no_transfer
 from treasurer.documents.pairs import Found, Tie, find_columns, find_pairs
 from treasurer.documents.parties import put_parties
-from treasurer.documents.phrases import CREDIT, TITLE, says_paid, titles
+from treasurer.documents.phrases import CREDIT, TITLE, carries_earlier_balance, says_paid, titles
 from treasurer.documents.printed_money import put_money
 from treasurer.documents.reading import FieldValue
 from treasurer.documents.unicode import deceptive, may_mix_scripts, visible
@@ -241,6 +242,14 @@ def _put_accounts(draft: Draft, lines: Sequence[Line]) -> None:
 def _warnings(draft: Draft, lines: Sequence[Line]) -> None:
     for code, message in deceptive("\n".join(line.text for line in lines)):
         draft.review(code, message)
+    for code, message in no_transfer(lines):
+        draft.note(code, message)
     if says_paid(lines):
         # The reading may be sound; paying it again would be wrong, so intake holds it by this code.
         draft.note("ALREADY_PAID", "the document says that it was paid; check before paying again")
+    if carries_earlier_balance(lines):
+        draft.review(
+            "AMOUNT_DUE_UNCLEAR",
+            "the document asks for an earlier balance as well; say what this invoice alone asks for",
+            "payable_amount",
+        )
