@@ -20,8 +20,16 @@ from treasurer.documents.reading import FieldValue
 from treasurer.documents.unicode import deceptive, may_mix_scripts, visible
 from treasurer.documents.vat_ids import find_vat_ids
 
-_NUMBER_TOKEN = re.compile(r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#-]{0,40}", re.ASCII)
+_NUMBER_TOKEN = re.compile(
+    r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#\u2010-\u2014-]{0,40}", re.ASCII
+)
+_GOES_ON = re.compile(r"[^\s,;.:)\]*|]|[,;.:)\]]\S")
+"""`2026:001`, `2026(1)`: half of a number is that of another invoice."""
 _DIGIT_GROUPS = re.compile(r"\d{2,6}(?: \d{2,6})+", re.ASCII)
+_SPACED = re.compile(
+    r"[^\W_][\w./-]*(?:(?:[ \u00a0][-/][ \u00a0]|[ \u00a0])\d[\w./-]{0,20}){1,4}", re.ASCII
+)
+"""`HF 2026 001`, `2026 - 55`: read to its first blank, next month's invoice would be a duplicate."""
 _CHAIN = re.compile(r"chain(?:[\s-]*id)?\s*[:#]?\s*([0-9]{1,10})", re.IGNORECASE | re.ASCII)
 _DAY_FIRST_MONEY = frozenset(
     {"GBP", "INR", "MYR", "SGD", "AUD", "NZD", "ZAR", "HKD", "AED", "KES", "NGN", "PKR", "LKR", "BDT",
@@ -108,15 +116,21 @@ def _document_number(item: Found) -> str | None:
     token = _NUMBER_TOKEN.match(rest)
     if token is None or not any(character.isdigit() for character in token.group()):
         return None
+    if _GOES_ON.match(rest, token.end()):
+        return None
     text = token.group().replace("# ", "#").rstrip(".-/")
-    if _DIGIT_GROUPS.fullmatch(rest):
+    stated = item.match.label.strong or item.match.marked
+    spaced = stated and _SPACED.fullmatch(rest) is not None
+    if _DIGIT_GROUPS.fullmatch(rest) or (
+        spaced and find_date(rest[len(token.group()) :], day_first=True) == (None, False)
+    ):
         text = rest
     if find_date(text, day_first=True)[0] is not None or _only_currency(rest):
         return None
     # `Invoice 7 of 9 was late` is a sentence; `INVOICE HF-2201` is a title.
     titled = TITLE.match(rest if item.match.rest[:1].isalpha() else f"no {rest}") is not None
     own = item.match.rest.strip() != ""
-    if own and not item.match.label.strong and not item.match.marked and token.group() != rest:
+    if own and not stated and token.group() != rest:
         return text if titled else None
     digits = sum(character.isdigit() for character in text)
     if not item.match.label.strong and item.tie is Tie.BELOW and digits < 4:
