@@ -11,7 +11,7 @@ HEAD = "Halden Freight AS\nInvoice no.: HF-5001\nInvoice date: 20 November 2026\
 @pytest.mark.parametrize(
     "totals",
     [
-        "Total EUR 1,000.00\nLess retainer EUR 400.00\nNet amount due EUR 600.00",
+        "Total EUR 1,000.00\nLess retainer EUR 400.00\nNet remainder EUR 600.00",
         "Invoice total: EUR 1,000.00\nRetention 5 %: EUR 50.00\nTo be remitted: EUR 950.00",
         "Base imponible: 1.000,00 EUR\nIVA 21%: 210,00 EUR\nTotal factura: 1.210,00 EUR\n"
         "Retención IRPF 15%: -150,00 EUR\nLíquido: 1.060,00 EUR",
@@ -94,3 +94,12 @@ def test_an_earlier_balance_is_not_paid_again_with_the_invoice(balance, outcome)
     reading = parse(f"{HEAD}{balance}\nCurrent charges: EUR 200.00\nTotal due: EUR 500.00")
     assert reading.outcome is outcome
     assert ("AMOUNT_DUE_UNCLEAR" in codes(reading)) is (outcome is Outcome.REVIEW)
+
+
+@pytest.mark.parametrize(
+    "due", ["Due now: EUR 300.00", "Net amount due: EUR 300.00", "Remaining balance   EUR 300.00"]
+)
+def test_a_lesser_amount_due_now_is_asked_about(due):
+    reading = parse(f"{HEAD}Total: EUR 1,000.00\n\n\n\n{due}")
+    assert (reading.outcome, reading.fields["payable_amount"]) == (Outcome.REVIEW, "300.00")
+    assert "BR-CO-16" in codes(reading)
