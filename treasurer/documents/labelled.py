@@ -7,7 +7,12 @@ import re
 from collections.abc import Sequence
 
 from treasurer.documents.accounts import doubtful_iban, find_ibans
-from treasurer.documents.addresses import find_addresses, report_checksum, report_syntax
+from treasurer.documents.addresses import (
+    find_addresses,
+    may_hold_address,
+    report_checksum,
+    report_syntax,
+)
 from treasurer.documents.dates import find_date, written_day_first
 from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Cell, Line
@@ -218,7 +223,7 @@ def _put_vat_id(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[
 def _put_addresses(draft: Draft, lines: Sequence[Line]) -> None:
     found: list[tuple[FieldValue, Line]] = []
     for line in lines:
-        if "0x" not in line.text and "0X" not in line.text:
+        if not may_hold_address(line.text):
             continue
         good, bad = find_addresses(visible(line.text))
         found += [(address, line) for address in good]
