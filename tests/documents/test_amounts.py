@@ -56,6 +56,9 @@ def test_more_than_fifteen_digits_is_too_large():
 @pytest.mark.parametrize(
     ("text", "values", "currencies"),
     [
+        ("1.250,- NOK", ["1250"], ["NOK"]),
+        ("1250:- SEK", ["1250"], ["SEK"]),
+        ("1,250.- CHF", ["1250"], ["CHF"]),
         ("840.00 USDC", ["840.00"], ["USDC"]),
         ("USD 4,150.00", ["4150.00"], ["USD"]),
         ("€ 12,50", ["12.50"], ["€"]),

@@ -3,7 +3,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.cii import cii
-from tests.support.documents import hybrid_pdf, parse, ubl_invoice
+from tests.support.documents import hybrid_pdf, parse, text_invoice, ubl_invoice
 from treasurer.documents.reading import Outcome, Severity
 from treasurer.invoices.assessment import assess, kind_of
 from treasurer.invoices.duplicates import Comparable
@@ -26,6 +26,8 @@ START = "<rsm:ExchangedDocumentContext>"
             hybrid_pdf(("From: Halden Freight AS", "Total due: 512.00 USD"), ubl_invoice()),
             "NUMBER_NOT_ON_PAGE",
         ),
+        (text_invoice() + "\n\nThis is not an invoice.", "NOT_AN_INVOICE"),
+        (text_invoice() + "\n\nThis invoice was assigned to Nord Factoring.", "CLAIM_ASSIGNED"),
     ],
 )
 def test_sound_readings_that_must_not_be_paid_are_held_for_a_person(content, code):

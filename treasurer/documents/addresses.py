@@ -1,13 +1,20 @@
 """Owns the reading of 0x addresses, as data only: no payment ever goes to what is found here."""
 
 import re
+from collections.abc import Sequence
 
 from eth_hash.auto import keccak
 
 from treasurer.documents.draft import Draft
+from treasurer.documents.reading import Evidence
 
 _CANDIDATE = re.compile(r"(?<![0-9A-Za-z])0[xX][0-9A-Za-z]{4,}(?:(?:\.{2,}|…)[0-9A-Za-z]+)?")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_DISGUISED = re.compile(
+    r"[0OoОоΟο\uff10][xXхХχΧ×\uff58\uff38][0-9a-fA-F]{20,}"
+    r"|(?<![0-9A-Za-z])(?=[0-9]*[a-fA-F])(?=[a-fA-F]*[0-9])[0-9a-fA-F]{40}(?![0-9A-Za-z])"
+)
+"""Letters that pass for `0x`, a word that runs into it, or none of it: a person would still copy it."""
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
@@ -24,7 +31,42 @@ def find_addresses(text: str) -> tuple[list[str], list[str]]:
             good.append(candidate)
         elif not _HASH.fullmatch(candidate):
             bad.append(candidate)
+    known = [match.span() for match in _CANDIDATE.finditer(text)]
+    for match in _DISGUISED.finditer(text):
+        if not any(start <= match.start() < end for start, end in known):
+            bad.append(match.group())
     return good, bad
+
+
+def may_hold_address(text: str) -> bool:
+    """Whether `find_addresses` is worth asking."""
+    return _CANDIDATE.search(text) is not None or _DISGUISED.search(text) is not None
+
+
+def report_stray(draft: Draft, found: Sequence[tuple[str, Evidence]]) -> None:
+    """Compare what free text of an e-invoice names as a wallet, as on a page: notes are read by people.
+
+    `found` are texts with where they stand.
+    """
+    known = draft.text("pay_to_address")
+    wallets: dict[str, tuple[str, Evidence | None]] = {}
+    if known is not None:
+        wallets[known.lower()] = known, None
+    for text, evidence in found:
+        good, bad = find_addresses(text)
+        if bad:
+            report_syntax(draft)
+        for address in good:
+            report_checksum(draft, address)
+            wallets.setdefault(address.lower(), (address, evidence))
+    if len(wallets) > 1:
+        draft.review(
+            "MULTIPLE_ADDRESSES", "several payment addresses are named; ask why", "pay_to_address"
+        )
+        return
+    for address, place in wallets.values():
+        if place is not None:
+            draft.put("pay_to_address", address, place)
 
 
 def checksum_holds(address: str) -> bool:

@@ -29,7 +29,7 @@ _NUMBER = (
 _AMOUNT = re.compile(
     rf"(?<![\w.,/])(?P<open>\()?\s?(?P<sign>[-−–]\s?)?(?P<before>{_CURRENCY}[ \u00a0]?)?"
     rf"(?P<sign2>[-−–])?(?P<number>{_NUMBER})(?P<tail>[A-Za-z_]\w*(?:[+-]\d+)?)?"
-    rf"(?P<percent>[ \u00a0]?%)?(?P<dash>[.,][-–—]{{1,2}})?(?P<minus>[-−](?!\w))?(?P<close>\))?"
+    rf"(?P<percent>[ \u00a0]?%)?(?P<dash>[.,:][-–—]{{1,2}})?(?P<minus>[-−](?!\w))?(?P<close>\))?"
     rf"(?P<credit>[ \u00a0]?CR\b)?(?P<after>[ \u00a0\u202f]?{_CURRENCY})?"
 )
 # 1e6, 1_000, 0x10: spellings of numbers elsewhere, never of an amount on an invoice.
@@ -56,6 +56,9 @@ _WITH_CENTS = re.compile(r"(?:0|[1-9]\d{0,5})[.,]\d\d?", re.ASCII)
 _THOUSANDS_OR_DECIMALS = re.compile(r"[1-9]\d{0,2}[.,]\d{3}", re.ASCII)
 # A blank may also part a quantity from a price: `2 100.00`.
 _BLANK_OR_GROUP = re.compile(r"[1-9]\d{0,2}(?: \d{3})+(?:\.\d+)?", re.ASCII)
+
+
+_GROUPED = re.compile(r"[1-9]\d{0,2}(?:[., ]\d{3})+", re.ASCII)
 
 
 class PrintedAmount(NamedTuple):
@@ -121,6 +124,13 @@ def same_value(left: str, right: str) -> bool:
 def _amount(match: re.Match[str]) -> PrintedAmount:
     tail = match["tail"]
     value, problem = interpret(match["number"])
+    if (
+        problem == AMBIGUOUS_AMOUNT
+        and match["dash"] is not None
+        and _GROUPED.fullmatch(match["number"])
+    ):
+        # `1.250,-`: the dash stands for the decimals, so the mark before it parts thousands.
+        value, problem = re.sub(r"[^0-9]", "", match["number"]), None
     if tail is not None and from_printed(tail) is None:
         value, problem = None, AMOUNT_SYNTAX
     negative = (

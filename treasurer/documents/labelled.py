@@ -7,20 +7,34 @@ import re
 from collections.abc import Sequence
 
 from treasurer.documents.accounts import doubtful_iban, find_ibans
-from treasurer.documents.addresses import find_addresses, report_checksum, report_syntax
+from treasurer.documents.addresses import (
+    find_addresses,
+    may_hold_address,
+    report_checksum,
+    report_syntax,
+)
 from treasurer.documents.dates import find_date, written_day_first
 from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Cell, Line
+from treasurer.documents.no_transfer import no_transfer
 from treasurer.documents.pairs import Found, Tie, find_columns, find_pairs
 from treasurer.documents.parties import put_parties
-from treasurer.documents.phrases import CREDIT, TITLE, says_paid, titles
+from treasurer.documents.phrases import CREDIT, TITLE, carries_earlier_balance, says_paid, titles
 from treasurer.documents.printed_money import put_money
 from treasurer.documents.reading import FieldValue
 from treasurer.documents.unicode import deceptive, may_mix_scripts, visible
 from treasurer.documents.vat_ids import find_vat_ids
 
-_NUMBER_TOKEN = re.compile(r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#-]{0,40}", re.ASCII)
+_NUMBER_TOKEN = re.compile(
+    r"(?:#\s?)?(?:[A-Z]{1,4} (?=\d))?[^\W_][\w./#\u2010-\u2014-]{0,40}", re.ASCII
+)
+_GOES_ON = re.compile(r"[^\s,;.:)\]*|]|[,;.:)\]]\S")
+"""`2026:001`, `2026(1)`: half of a number is that of another invoice."""
 _DIGIT_GROUPS = re.compile(r"\d{2,6}(?: \d{2,6})+", re.ASCII)
+_SPACED = re.compile(
+    r"[^\W_][\w./-]*(?:(?:[ \u00a0][-/][ \u00a0]|[ \u00a0])\d[\w./-]{0,20}){1,4}", re.ASCII
+)
+"""`HF 2026 001`, `2026 - 55`: read to its first blank, next month's invoice would be a duplicate."""
 _CHAIN = re.compile(r"chain(?:[\s-]*id)?\s*[:#]?\s*([0-9]{1,10})", re.IGNORECASE | re.ASCII)
 _DAY_FIRST_MONEY = frozenset(
     {"GBP", "INR", "MYR", "SGD", "AUD", "NZD", "ZAR", "HKD", "AED", "KES", "NGN", "PKR", "LKR", "BDT",
@@ -107,15 +121,21 @@ def _document_number(item: Found) -> str | None:
     token = _NUMBER_TOKEN.match(rest)
     if token is None or not any(character.isdigit() for character in token.group()):
         return None
+    if _GOES_ON.match(rest, token.end()):
+        return None
     text = token.group().replace("# ", "#").rstrip(".-/")
-    if _DIGIT_GROUPS.fullmatch(rest):
+    stated = item.match.label.strong or item.match.marked
+    spaced = stated and _SPACED.fullmatch(rest) is not None
+    if _DIGIT_GROUPS.fullmatch(rest) or (
+        spaced and find_date(rest[len(token.group()) :], day_first=True) == (None, False)
+    ):
         text = rest
     if find_date(text, day_first=True)[0] is not None or _only_currency(rest):
         return None
     # `Invoice 7 of 9 was late` is a sentence; `INVOICE HF-2201` is a title.
     titled = TITLE.match(rest if item.match.rest[:1].isalpha() else f"no {rest}") is not None
     own = item.match.rest.strip() != ""
-    if own and not item.match.label.strong and not item.match.marked and token.group() != rest:
+    if own and not stated and token.group() != rest:
         return text if titled else None
     digits = sum(character.isdigit() for character in text)
     if not item.match.label.strong and item.tie is Tie.BELOW and digits < 4:
@@ -203,7 +223,7 @@ def _put_vat_id(draft: Draft, by_field: dict[str, list[Found]], lines: Sequence[
 def _put_addresses(draft: Draft, lines: Sequence[Line]) -> None:
     found: list[tuple[FieldValue, Line]] = []
     for line in lines:
-        if "0x" not in line.text and "0X" not in line.text:
+        if not may_hold_address(line.text):
             continue
         good, bad = find_addresses(visible(line.text))
         found += [(address, line) for address in good]
@@ -241,6 +261,14 @@ def _put_accounts(draft: Draft, lines: Sequence[Line]) -> None:
 def _warnings(draft: Draft, lines: Sequence[Line]) -> None:
     for code, message in deceptive("\n".join(line.text for line in lines)):
         draft.review(code, message)
+    for code, message in no_transfer(lines):
+        draft.note(code, message)
     if says_paid(lines):
         # The reading may be sound; paying it again would be wrong, so intake holds it by this code.
         draft.note("ALREADY_PAID", "the document says that it was paid; check before paying again")
+    if carries_earlier_balance(lines):
+        draft.review(
+            "AMOUNT_DUE_UNCLEAR",
+            "the document asks for an earlier balance as well; say what this invoice alone asks for",
+            "payable_amount",
+        )

@@ -33,6 +33,12 @@ _MARKS = re.compile(
     r"|foretaksregisteret)",
     re.IGNORECASE,
 )
+_OWN_NAME = re.compile(
+    r"(?:inhaber\w*|firma|company|name|holder|beneficiary|begünstigter|zahlungsempfänger|payee"
+    r"|bénéficiaire|titulaire|beneficiario|titular|intestatario|begunstigde|rekeninghouder|odbiorca)\s*$",
+    re.IGNORECASE,
+)
+"""Before a colon, what says that the name behind it is the sender's. A carrier's or a project's is not."""
 _NOT_A_NAME = re.compile(
     r"https?:|www\.|@|\b(?:page|seite|pagina|strona|invoice|rechnung|facture|factuur|faktura|fattura"
     r"|factura|fatura|receipt|tel|fax|phone|total)\b",
@@ -207,9 +213,10 @@ def _companies(lines: Sequence[Line]) -> Iterator[_Candidate]:
             if len(text) > 250:
                 continue
             for part in _PARTS.split(text):
-                name = (
-                    part.rpartition(":")[2].strip(" .,;*:") if ":" in part else part.strip(" ,;*")
-                )
+                head, colon, rest = part.rpartition(":")
+                if colon and not _OWN_NAME.search(head):
+                    continue
+                name = rest.strip(" .,;*:") if colon else part.strip(" ,;*")
                 if _LEGAL_FORM.search(name) and is_name(name) and " " in name and name[0].isalnum():
                     yield _Candidate(" ".join(name.split()), cell, index)
                     break

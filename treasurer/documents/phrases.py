@@ -6,6 +6,7 @@ Must never know a single supplier.
 import re
 from collections.abc import Iterator, Sequence
 
+from treasurer.documents.amounts import find_amounts
 from treasurer.documents.layout import Line
 from treasurer.documents.unicode import visible
 
@@ -37,10 +38,22 @@ _SETTLED_BY = re.compile(
     re.IGNORECASE,
 )
 """A receipt of a payment among the totals: how, and on which day."""
+_EARLIER_BALANCE = re.compile(
+    r"^\W*(?:(?:previous|prior|opening|unpaid|overdue|past due|outstanding previous) (?:balance|amount)"
+    r"|balance (?:brought )?forward|balance from (?:last|previous|prior)|past due|arrears|saldovortrag"
+    r"|altsaldo|(?:alter|vorheriger|bisheriger) saldo|rückstand|solde (?:antérieur|précédent)|ancien solde"
+    r"|arriéré"
+    r"|saldo (?:anterior|precedente|z poprzedni\w*)|vorig saldo|zaległoś\w*)(?!\w)",
+    re.IGNORECASE,
+)
+_PAYMENT = re.compile(
+    r"payment|paid|zahlung|paiement|règlement|pago|pagament|betal|wpłat", re.IGNORECASE
+)
 CREDIT = re.compile(
-    r"\s*(?:credit (?:note|memo)|(?:rechnungs)?gutschrift|avoir|creditnota|creditfactuur|note de crédit"
-    r"|factura rectificativa|nota (?:di|de) cr[eé]dito|kreditnota|kreditfaktura"
-    r"|faktura korygująca|dobropis)\b",
+    r"\s*(?:(?:(?:tax|sales|vat|commercial|supplier|adjustment) )?credit[ -]?(?:note|memo|invoice)"
+    r"|(?:rechnungs)?gutschrift|avoir|creditnota|creditfactuur|(?:note|facture) (?:de crédit|d['’]avoir)"
+    r"|factura rectificativa|(?:nota|factura) (?:di|de) (?:cr[eé]dito|accredito|abono)|nota d['’]accredito"
+    r"|kreditnot[ae]|kreditfaktura|faktura korygująca|dobropis|opravný daňový doklad|hyvityslasku)\b",
     re.IGNORECASE,
 )
 
@@ -62,3 +75,15 @@ def says_paid(lines: Sequence[Line]) -> bool:
     return _PAID.search(text) is not None or any(
         _SETTLED_BY.match(visible(cell.text)) for line in lines for cell in line.cells
     )
+
+
+def carries_earlier_balance(lines: Sequence[Line]) -> bool:
+    """Whether what earlier invoices left open is asked for again, and no payment of it is printed."""
+    earlier: set[str] = set()
+    settled: set[str] = set()
+    for line in lines:
+        text = visible(line.text)
+        kind = earlier if _EARLIER_BALANCE.match(text) else settled
+        if kind is earlier or _PAYMENT.search(text):
+            kind.update((found.value or "").lstrip("-") for found in find_amounts(text))
+    return any(value.strip("0.") for value in earlier - settled)

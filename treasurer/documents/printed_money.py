@@ -17,6 +17,7 @@ from treasurer.documents.amounts import (
     PrintedAmount,
     find_amounts,
 )
+from treasurer.documents.below_total import goes_on
 from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Cell, Line
 from treasurer.documents.pairs import Found, Tie
@@ -28,6 +29,25 @@ _HARMLESS_TAIL = re.compile(
     r"\s*(?:$|[(.,;*|]|(?:incl|excl|inkl|exkl|including|excluding|net|gross|brutto|netto|ttc|ht)\b)",
     re.IGNORECASE,
 )
+_PERIODS = (
+    r"(?:month|year|week|day|hour|unit|piece|person|user|seat|monat|jahr|woche|tag|stunde|stück|nutzer"
+    r"|mois|an|année|semaine|jour|heure|mes|año|semana|día|hora|mese|anno|giorno|ora|maand|jaar|dag|uur)"
+)
+_OTHER_THAN_PRINTED = re.compile(
+    r"[\s(,]*(?:\.[a-z]\b|(?:k|m|mio|mln|tsd|bn|million|thousand|tausend|billion|lakh|crore)\b"
+    rf"|(?:per|pro|par|por|je|à|al|a|each|every|/)\s?{_PERIODS}\b|(?:monthly|yearly|monatlich|jährlich)\b"
+    r"|[x×]\s?\d|(?:credit|guthaben|avoir|a?haber)\b|(?:in|to) your (?:favou?r|credit)\b"
+    r"|zu ihren gunsten\b|en votre faveur\b|a su favor\b|a vostro favore\b|in uw voordeel\b)",
+    re.IGNORECASE,
+)
+"""What behind an amount makes it another one: a scale, a price for each, money that we get."""
+_WITHOUT_TAX = re.compile(
+    r"[\s(,]*(?:hors tax\w*|h\.?t\b|(?:\+|plus|zzgl|zuzügl\w*|excl\w*|exkl\w*|ohne|without|before|hors|sin"
+    r"|senza|più|oltre|ekskl\w*|bez|netto)\.?\s*(?:of\s|gesetzl\w*\.?\s|\d{1,2}(?:[.,]\d{1,2})?\s?%\s?)?"
+    r"(?:vat|sales tax|tax\w*|gst|mwst|ust|umsatzsteuer|mehrwertsteuer|tva|iva|btw|moms|mva|dph)\b)",
+    re.IGNORECASE,
+)
+_GROSS = frozenset({"payable_amount", "tax_inclusive_amount"})
 _ON_ACCOUNT = re.compile(
     r"\b(?:prepaid|prepayments?|deposit|down ?payment|advance payment|amount paid|paid"
     r"|payments? received|anzahlung\w*|vorauszahlung\w*|teilzahlung\w*|bereits gezahlt|acompte\w*"
@@ -98,6 +118,13 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
             payable = _from_sums(draft, sums, unclear=unclear)
     elif payable is not None and sums is not None:
         _complete(draft, sums, payable)
+    if payable is not None and goes_on(lines, Decimal(payable.value)):
+        draft.review(
+            "AMOUNT_DUE_UNCLEAR",
+            "below the total the document reckons on to another amount; say what is due",
+            "payable_amount",
+        )
+        payable = None
     if payable is not None:
         draft.put("payable_amount", payable.value, payable.cell.evidence("payable_amount"))
         _net_total(draft, payable)
@@ -190,6 +217,8 @@ def _read_all(
     for item in found:
         rest = _GAP_AFTER_CURRENCY.sub(" ", _ON_A_DAY.sub("", item.text, count=1))
         printed = None if deceptive(rest) else _leading_amount(rest)
+        if printed is not None and _means_another(name, visible(rest[printed.end :])):
+            printed = None
         if printed is None:
             # Next to a label that says what is due, an amount must not be passed over in silence.
             unreadable |= item.match.label.strong and _names_money(rest)
@@ -237,6 +266,13 @@ def _leading_amount(rest: str) -> PrintedAmount | None:
     if first.currency_text is None and not _HARMLESS_TAIL.match(visible(rest[first.end :])):
         return None
     return first
+
+
+def _means_another(name: str, tail: str) -> bool:
+    """Whether what stands behind an amount says that the field is another one than is printed."""
+    if name in _GROSS and _WITHOUT_TAX.match(tail):
+        return True
+    return _OTHER_THAN_PRINTED.match(tail) is not None
 
 
 def _names_money(rest: str) -> bool:

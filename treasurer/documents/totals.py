@@ -92,7 +92,7 @@ def find_totals(
     largest = sorted(by_value, reverse=True)[:1]
     if not largest or largest[0] == _ZERO:
         return None, False
-    rates = _rates(lines)
+    rates = printed_rates(lines)
     gross = largest[0]
     split = _split(gross, by_value, rates)
     if split is None and (no_tax_named or _zero_rated(lines)) and _repeated(gross, amounts):
@@ -120,7 +120,7 @@ def thousands_by_sums(amount: PrintedAmount, others: Sequence[Printed]) -> Print
     return amount._replace(value=whole, problem=None)
 
 
-def _rates(lines: Sequence[Line]) -> set[Decimal]:
+def printed_rates(lines: Sequence[Line]) -> set[Decimal]:
     """Percentages, and bare small numbers, which tables print under a heading with the sign."""
     rates: set[Decimal] = set()
     for line in lines:
@@ -144,7 +144,7 @@ def _split(
         for net in by_value
         if _ZERO < gross - net < net
         and gross - net in by_value
-        and any(gross - net in _around(net * rate / 100) for rate in rates)
+        and is_tax_of(gross - net, net, rates)
     }
     if not pairs:
         parts = [
@@ -161,6 +161,11 @@ def _split(
             if net + tax == gross and net in by_value and tax in by_value:
                 pairs.add((net, tax))
     return pairs.pop() if len(pairs) == 1 else None
+
+
+def is_tax_of(tax: Decimal, net: Decimal, rates: set[Decimal]) -> bool:
+    """Whether `tax` is what one of the rates makes of `net`, within the cents of rounding."""
+    return any(tax in _around(net * rate / 100) for rate in rates)
 
 
 def _around(value: Decimal) -> list[Decimal]:

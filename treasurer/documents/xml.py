@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 
 from lxml import etree
 
+from treasurer.documents.addresses import may_hold_address, report_stray
 from treasurer.documents.draft import Draft, Refused
 from treasurer.documents.limits import Limits
+from treasurer.documents.reading import Evidence, Source
 from treasurer.documents.unicode import deceptive
 
 _DOCTYPE = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -191,9 +193,19 @@ def _clark(name: str, prefixes: Mapping[str, str]) -> str:
     return f"{{{namespace}}}{local}" if namespace else local
 
 
-def report_deceptive(root: etree._Element, draft: Draft) -> None:
-    """Review texts that show something else than they say."""
+def report_texts(root: etree._Element, draft: Draft) -> None:
+    """Review texts that show something else than they say, and wallets that a note names."""
     # Longer texts are base64 of attachments, which are not opened.
     texts = " ".join(str(text) for text in root.itertext() if len(text) < _LONGEST_TEXT)
     for code, message in deceptive(texts):
         draft.review(code, message)
+    if may_hold_address(texts):
+        report_stray(draft, [place for element in root.iter() for place in _naming(element)])
+
+
+def _naming(element: etree._Element) -> Iterator[tuple[str, Evidence]]:
+    """The texts in and behind `element` that may name a wallet, and where."""
+    for text in (element.text, element.tail):
+        if text and len(text) < _LONGEST_TEXT and may_hold_address(text):
+            path = element.getroottree().getpath(element)
+            yield text, Evidence("pay_to_address", Source.XPATH, path, text.strip())

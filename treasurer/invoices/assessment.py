@@ -21,7 +21,7 @@ HOLDING_NOTES = frozenset(
     {
         "COLLECTED_BY_SELLER", "NOTHING_TO_PAY", "ALREADY_PAID", "CREDIT_NOTE", "NEGATIVE_TOTAL",
         "CORRECTED_INVOICE", "PRO_FORMA", "TEST_DOCUMENT", "DUE_BEFORE_ISSUE",
-        "NUMBER_NOT_ON_PAGE",
+        "NUMBER_NOT_ON_PAGE", "NOT_AN_INVOICE", "CLAIM_ASSIGNED",
     }
 )  # fmt: skip
 """A sound reading may still say that paying it would be wrong; a person looks at those."""

@@ -12,7 +12,7 @@ from treasurer.documents.coded_dates import coded_date
 from treasurer.documents.document_types import kind_of_type
 from treasurer.documents.draft import Draft
 from treasurer.documents.media import Document, Kind
-from treasurer.documents.xml import Node, report_deceptive
+from treasurer.documents.xml import Node, report_texts
 from treasurer.documents.xml_amounts import put_amount_of
 
 _TOTALS = (
@@ -64,7 +64,7 @@ class CiiReader:
             _agreement(transaction, dialect)
             _settlement(transaction, dialect)
             lines(transaction, dialect, document.limits)
-        report_deceptive(root, draft)
+        report_texts(root, draft)
         for name in ("due_date", "payable_amount", "iban"):
             draft.absent(name)
         return draft

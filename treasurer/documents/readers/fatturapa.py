@@ -17,7 +17,7 @@ from treasurer.documents.fatturapa_groups import (
     vat_breakdown,
 )
 from treasurer.documents.media import Document, Kind
-from treasurer.documents.xml import Node, report_deceptive
+from treasurer.documents.xml import Node, report_texts
 from treasurer.documents.xml_amounts import put_amount
 
 _ROOTS = frozenset({"FatturaElettronica", "FatturaElettronicaSemplificata"})
@@ -58,7 +58,7 @@ class FatturaPaReader:
             )
         if bodies:
             _body(bodies[0], document, simplified=name.localname.endswith("Semplificata"))
-        report_deceptive(root, draft)
+        report_texts(root, draft)
         for absent in ("due_date", "payable_amount", "iban"):
             draft.absent(absent)
         return draft

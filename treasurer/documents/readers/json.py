@@ -30,7 +30,12 @@ import json
 from typing import Any
 
 from treasurer.documents.accounts import first_iban
-from treasurer.documents.addresses import find_addresses, report_checksum, report_syntax
+from treasurer.documents.addresses import (
+    find_addresses,
+    report_checksum,
+    report_stray,
+    report_syntax,
+)
 from treasurer.documents.amounts import AMOUNT_SYNTAX, AMOUNT_TOO_LARGE, MAX_INTEGER_DIGITS
 from treasurer.documents.dates import xml_date
 from treasurer.documents.draft import Draft, Refused
@@ -76,8 +81,10 @@ class JsonReader:
         if "document_kind" not in draft.fields:
             draft.put("document_kind", "invoice", _at("document_kind", "", ""))
         _bank_and_wallet(draft)
-        for code, message in deceptive(json.dumps(body, ensure_ascii=False)):
+        text = json.dumps(body, ensure_ascii=False)
+        for code, message in deceptive(text):
             draft.review(code, message)
+        report_stray(draft, [(text, _at("pay_to_address", "", "in a text"))])
         for name in ("due_date", "payable_amount", "iban"):
             draft.absent(name)
         return draft

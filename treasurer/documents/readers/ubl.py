@@ -17,7 +17,7 @@ from treasurer.documents.ubl_groups import (
     vat_breakdown,
 )
 from treasurer.documents.ubl_parties import put_parties
-from treasurer.documents.xml import Node, report_deceptive
+from treasurer.documents.xml import Node, report_texts
 from treasurer.documents.xml_amounts import put_amount, require_currency
 
 _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -90,7 +90,7 @@ class UblReader:
         )
         files = list(top.walk(_REFERENCE, "cac:Attachment", "cbc:EmbeddedDocumentBinaryObject"))
         put_attachments(top, files, f"{top.path}/{_REFERENCE}")
-        report_deceptive(root, draft)
+        report_texts(root, draft)
         for name in ("due_date", "payable_amount", "iban"):
             draft.absent(name)
         return draft

@@ -12,7 +12,8 @@ WORDS = {
     "buyer": "koper|klant|factuuradres|gefactureerd aan|factuur aan|klantgegevens|klantnaam"
     "|factureren aan",
     "payable_amount": "te betalen|totaal te betalen|te betalen bedrag|openstaand bedrag"
-    "|te voldoen|nog te betalen|openstaand saldo|totaal te voldoen|verschuldigd bedrag",
+    "|te voldoen|nog te betalen|openstaand saldo|totaal te voldoen|verschuldigd bedrag"
+    "|restant|restbedrag|resterend bedrag|nog te voldoen|totaal nog te betalen",
     "tax_inclusive_amount": "factuur totaal|factuurtotaal|totaalbedrag|totaal incl btw"
     "|totaal inclusief btw|factuurbedrag|totaal bedrag|eindtotaal|inclusief btw|incl btw"
     "|totaal inclusief|bedrag incl btw|totaal incl|~totaal|~bedrag",

@@ -20,7 +20,11 @@ WORDS = {
     "|total payable|payable amount|total to pay|amount to pay|net payable|outstanding balance"
     "|total balance due|balance payable|residual|amount outstanding|invoice balance"
     "|pay this amount|please pay|total amount payable|amount owing|due for payment"
-    "|amount due for payment|outstanding",
+    "|amount due for payment|outstanding"
+    "|due now|payable now|now due|due today|net amount due|net due|net amount payable"
+    "|remaining balance|remaining amount due|remaining balance due|balance remaining"
+    "|balance to pay|remaining to pay|open amount|open balance|amount due now|amount now due"
+    "|total now due",
     "tax_inclusive_amount": "grand total|total|invoice total|total amount|invoice amount"
     "|total price|total incl vat|total including vat|total including tax|total incl tax"
     "|total inc vat|total inc gst|gross total|gross amount|total gross|total incl gst"

@@ -18,7 +18,9 @@ WORDS = {
     "payable_amount": "net à payer|montant à payer|total à payer|montant dû|solde dû"
     "|reste à payer|reste dû|solde à payer|net à payer ttc|total dû|montant net à payer"
     "|somme à payer|montant à régler|total à régler|solde|montant prélevé"
-    "|total de votre facture|net à régler",
+    "|total de votre facture|net à régler"
+    "|reste à régler|solde restant dû|montant restant dû|montant restant à payer|solde restant"
+    "|total net à payer|montant net dû",
     "tax_inclusive_amount": "total ttc|montant ttc|montant total ttc|total général"
     "|total toutes taxes comprises|montant toutes taxes comprises|total facture|total t t c"
     "|montant total|total facture ttc|montant de la facture|total de la facture|total tvac"

@@ -19,7 +19,10 @@ WORDS = {
     "|leistungsempfänger|rechnungsadresse|rechnungsanschrift|auftraggeber|empfänger|besteller",
     "payable_amount": "zahlbetrag|zu zahlen|zu zahlender betrag|fälliger betrag|offener betrag"
     "|noch zu zahlen|zahlungsbetrag|zu überweisender betrag|restbetrag|offener rechnungsbetrag"
-    "|zu zahlender gesamtbetrag|überweisungsbetrag|noch zu zahlender betrag|zahllast",
+    "|zu zahlender gesamtbetrag|überweisungsbetrag|noch zu zahlender betrag|zahllast"
+    "|restzahlung|verbleibender betrag|verbleibender zahlbetrag|restforderung|noch offen"
+    "|offener restbetrag|jetzt zu zahlen|sofort zu zahlen|zu begleichen|zu begleichender betrag"
+    "|zu überweisen|noch zu überweisen|gesamt zu zahlen",
     "tax_inclusive_amount": "gesamtbetrag|rechnungsbetrag|gesamtsumme|bruttobetrag|bruttosumme"
     "|endbetrag|gesamt brutto|summe brutto|gesamtbetrag brutto|rechnungssumme|summe inkl ust"
     "|summe inkl mwst|gesamtbetrag inkl mwst|gesamtbetrag inkl ust|rechnungsbetrag brutto"

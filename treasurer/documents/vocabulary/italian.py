@@ -13,7 +13,8 @@ WORDS = {
     "buyer": "cliente|destinatario|acquirente|cessionario|cessionario committente|fatturare a"
     "|intestatario|spett le|spettabile",
     "payable_amount": "totale da pagare|importo da pagare|netto a pagare|totale dovuto"
-    "|importo dovuto|da pagare|saldo|totale a pagare|importo residuo|saldo dovuto",
+    "|importo dovuto|da pagare|saldo|totale a pagare|importo residuo|saldo dovuto"
+    "|totale netto a pagare|residuo da pagare|netto da pagare",
     "tax_inclusive_amount": "totale fattura|totale documento|importo totale|totale complessivo"
     "|totale generale|totale iva inclusa|totale ivato|totale con iva|totale lordo|~totale"
     "|~importo",

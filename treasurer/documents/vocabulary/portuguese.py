@@ -12,7 +12,8 @@ WORDS = {
     "seller": "vendedor|fornecedor|emitente|prestador|remetente",
     "buyer": "cliente|comprador|destinatário|faturar a|tomador|adquirente|exmo s sr s",
     "payable_amount": "total a pagar|valor a pagar|a pagar|montante a pagar|saldo a pagar"
-    "|valor em dívida|valor devido|total em dívida",
+    "|valor em dívida|valor devido|total em dívida"
+    "|valor total a pagar|valor líquido a pagar|líquido a pagar|saldo devedor",
     "tax_inclusive_amount": "total da fatura|valor total|total com iva|total geral"
     "|total iva incluído|montante total|total documento|total da factura|valor total da nota"
     "|total fatura|~total|~valor",

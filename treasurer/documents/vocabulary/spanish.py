@@ -12,7 +12,9 @@ WORDS = {
     "seller": "vendedor|proveedor|emisor|emitida por|razón social",
     "buyer": "cliente|facturar a|comprador|destinatario|datos del cliente|facturado a|receptor",
     "payable_amount": "total a pagar|importe a pagar|a pagar|importe pendiente|líquido a pagar"
-    "|saldo pendiente|importe debido|total pendiente|líquido total",
+    "|saldo pendiente|importe debido|total pendiente|líquido total"
+    "|total a abonar|importe a abonar|resto a pagar|pendiente de pago|saldo a pagar"
+    "|importe total a pagar|neto a pagar",
     "tax_inclusive_amount": "total factura|importe total|total con iva|total iva incluido"
     "|total general|importe total factura|total euros|importe factura|~total|~importe",
     "tax_exclusive_amount": "base imponible|total sin iva|importe neto|total neto"
