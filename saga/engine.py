@@ -47,7 +47,7 @@ class Pump:
         self._steps: dict[TransferState, tuple[Step, TransferState | None]] = {
             TransferState.RESERVED: (partial(slot, context), TransferState.SLOTTED),
             TransferState.SLOTTED: (partial(sign, context, signer), TransferState.SIGNED),
-            TransferState.SIGNED: (partial(broadcast, context), None),
+            TransferState.SIGNED: (partial(broadcast, context, again), None),
             TransferState.BROADCAST: (partial(include, context, again), None),
             TransferState.INCLUDED: (partial(settle, context), None),
             TransferState.CANCELLING: (partial(cancel, context, again), None),

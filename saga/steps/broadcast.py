@@ -10,11 +10,13 @@ import structlog
 
 from saga import attempts as attempt_store
 from saga import conditions, store
-from saga.context import SagaContext
+from saga.context import Resign, SagaContext
 from saga.leases import Leased
 from saga.steps.abandon import abandon
-from saga.transfer import Transfer, TransferState
+from saga.transfer import NextAttempt, Transfer, TransferState
+from treasurer.chain.fees import bumped
 from treasurer.chain.port import BroadcastOutcome
+from treasurer.kernel.errors import OutcomeUnknown, Transient
 from treasurer.kernel.ids import TransferId
 
 _NOT_OUT = frozenset({BroadcastOutcome.REJECTED, BroadcastOutcome.UNDERPRICED})
@@ -22,7 +24,7 @@ log = structlog.get_logger("saga.broadcast")
 
 
 async def broadcast(
-    context: SagaContext, leased: Leased, transfers: Sequence[Transfer]
+    context: SagaContext, resign: Resign, leased: Leased, transfers: Sequence[Transfer]
 ) -> list[Transfer]:
     """Send the stored bytes for the first time; return those that may now be out."""
     organization_id, now = leased.organization_id, context.clock()
@@ -35,7 +37,42 @@ async def broadcast(
         return []
     outcomes = await context.chain.broadcast_many([raws[transfer.id] for transfer in ready])
     context.failpoint("broadcast.sent")
+    await _raise_fees(context, resign, leased, _of(ready, outcomes, BroadcastOutcome.UNDERPRICED))
     return await _record_outcomes(context, leased, ready, outcomes)
+
+
+def _of(
+    transfers: Sequence[Transfer],
+    outcomes: Sequence[BroadcastOutcome],
+    wanted: BroadcastOutcome,
+) -> list[Transfer]:
+    return [t for t, outcome in zip(transfers, outcomes, strict=True) if outcome is wanted]
+
+
+async def _raise_fees(
+    context: SagaContext, resign: Resign, leased: Leased, transfers: Sequence[Transfer]
+) -> None:
+    """Some nodes take nothing below the base fee into their pool: what they refuse for long is bumped, as
+    is what waits in a pool.
+    """
+    if not transfers:
+        return
+    organization_id, old = leased.organization_id, context.clock() - context.pace.bump
+    async with context.database.sets(organization_id) as connection:
+        history = await attempt_store.history(
+            connection, organization_id, [transfer.id for transfer in transfers]
+        )
+    try:
+        quote = await context.chain.fees()
+    except (Transient, OutcomeUnknown):
+        return
+    wanted = [
+        NextAttempt(transfer, newest.number + 1, transfer.attempt_kind, terms)
+        for transfer in transfers
+        if (newest := history[transfer.id][-1]).created_at < old
+        and (terms := bumped(newest.fees, quote, context.fees.caps)) is not None
+    ]
+    await resign(leased, TransferState.SIGNED, wanted)
 
 
 async def send_again(context: SagaContext, leased: Leased, ids: Sequence[TransferId]) -> None:

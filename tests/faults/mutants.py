@@ -79,7 +79,8 @@ def new_nonce_on(*outcomes: BroadcastOutcome) -> MakeStep:
             for transfer, answer in zip(transfers, answers, strict=True):
                 if answer in outcomes:
                     await _in_another_slot(context, signer, leased, transfer)
-            return await broadcast(context, leased, transfers)
+            again = partial(resign, context, cast("SignerClient", signer))
+            return await broadcast(context, again, leased, transfers)
 
         return step
 
