@@ -31,6 +31,8 @@ from treasurer.kernel.ids import TransferId
 log = structlog.get_logger("saga.final")
 
 
+_YOUNG = 1_000
+"""Blocks by which one head may be ahead of another, generously; final ones lie further back."""
 Unread: TypeAlias = Transient | OutcomeUnknown
 
 
@@ -104,13 +106,17 @@ async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
     finalized = await context.chain.finalized()
     by_block: dict[int, list[Standing]] = defaultdict(list)
     waiting: list[TransferId] = []
+    highest = finalized.number + _YOUNG
+    if any(standing.block_number > highest for standing in standings):
+        highest = max(highest, (await context.chain.head()).number + _YOUNG)
+    # A block beyond any head would be waited for for ever: its receipt was made up.
+    vanished = [each.transfer.id for each in standings if each.block_number > highest]
     for standing in standings:
-        if standing.block_number > finalized.number:
+        if finalized.number < standing.block_number <= highest:
             waiting.append(standing.transfer.id)
-        else:
+        elif standing.block_number <= finalized.number:
             by_block[standing.block_number].append(standing)
     finals: list[Final] = []
-    vanished: list[TransferId] = []
     unread: dict[TransferId, Unread] = {}
     blocks = await asyncio.gather(*(_read(context, number, on) for number, on in by_block.items()))
     for group, read in zip(by_block.values(), blocks, strict=True):

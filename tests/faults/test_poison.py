@@ -1,6 +1,7 @@
 """One transfer in trouble is its own trouble: the others of its organization go on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -9,7 +10,7 @@ from saga.steps.reserve import reserve
 from tests.faults.chain import NodeChain
 from tests.faults.world import World, build_world
 from treasurer.chain.errors import RpcError
-from treasurer.chain.port import BlockEvidence
+from treasurer.chain.port import BlockEvidence, Receipt
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 
@@ -119,4 +120,29 @@ async def test_a_payment_that_cannot_be_decided_waits_alone(laboratory: Database
         "SELECT explanation FROM payments WHERE id = :broken", broken=broken
     )
     assert explanation
+    await world.retire()
+
+
+class Inventive(NodeChain):
+    """A provider whose receipts name a block that will not be for ages, until it is found out."""
+
+    lies = True
+
+    async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        return [
+            replace(receipt, block_number=10**12) if self.lies and receipt else receipt
+            for receipt in await super().receipts_of(transaction_hashes)
+        ]
+
+
+async def test_a_block_beyond_every_head_is_not_waited_for(laboratory: Database) -> None:
+    world = await build_world(laboratory, "inventive", wallets=1)
+    chain = Inventive(world.node)
+    pump = Pump(world.context(chain), cast("SignerClient", world.signer))
+    await world.approve([250_000_000])
+    while await world.rows("SELECT block_number FROM transfers") != [(10**12,)]:
+        await pumped(world, 1, pump=pump)
+    chain.lies = False
+    await pumped(world, 6, pump=pump)
+    assert await world.rows("SELECT state FROM transfers") == [("settled",)]
     await world.retire()
