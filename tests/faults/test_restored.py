@@ -5,6 +5,7 @@ from typing import cast
 import pytest
 
 from saga.engine import Pump
+from saga.steps.stuck import FOREIGN
 from tests.faults.chain import NodeChain
 from tests.faults.node import GWEI
 from tests.faults.world import build_world
@@ -59,8 +60,11 @@ async def test_a_slot_that_the_rows_forgot_is_cancelled_or_set_aside(
         await pump.pass_once()
         world.node.mine()
         world.clock.advance(seconds=3)
-    first = await world.rows("SELECT state FROM transfers ORDER BY id LIMIT 1")
-    assert first == [("quarantined" if mined else "void",)]
+    first = await world.rows("SELECT state, reason FROM transfers ORDER BY id LIMIT 1")
+    # People decide by that sentence, so nothing may come over it.
+    assert first == [
+        ("quarantined", FOREIGN) if mined else ("void", "its transaction was cancelled")
+    ]
     payee = world.payees[0].addresses[0].address
     # What was out is cancelled, or was paid before the copy was restored; never both.
     assert world.node.state.tokens[payee] == (250_000_000 if mined else 350_000_000)
