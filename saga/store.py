@@ -120,7 +120,7 @@ _DELAY = text("""
         lease_until = NULL
     FROM unnest(CAST(:ids AS uuid[]), CAST(:fences AS integer[])) AS l (id, fence)
     WHERE t.organization_id = :organization_id AND t.id = l.id AND t.fence = l.fence
-      AND t.state NOT IN ('settled', 'void')
+      AND t.state NOT IN ('settled', 'void', 'quarantined')
 """)
 _LIVE_SLOTS = text("""
     SELECT w.id, w.next_nonce, t.nonce, t.state FROM wallets w
@@ -321,7 +321,9 @@ async def found_in(
 async def delay(
     connection: AsyncConnection, leased: Leased, *, next_at: datetime, reason: str
 ) -> None:
-    """Leave transfers where they are and look again at `next_at`; gives their leases back."""
+    """Leave transfers where they are and look again at `next_at`; gives their leases back. What was set
+    aside meanwhile keeps its reason, which people read.
+    """
     await connection.execute(_DELAY, _scope(leased) | {"next_at": next_at, "reason": reason})
 
 

@@ -4,6 +4,7 @@ Must never send a payment's bytes, and never void before a final block used the 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from saga import attempts as attempt_store
@@ -117,9 +118,13 @@ def _wants_another(attempts: Sequence[Attempt], now: datetime, context: SagaCont
 
 
 def _terms(attempts: Sequence[Attempt], quote: FeeQuote, context: SagaContext) -> FeeTerms | None:
-    """Enough to replace every attempt that was ever signed for the slot."""
+    """Enough to replace every attempt that was ever signed for the slot: of its payment also where the
+    caps were higher then, as the signer permits.
+    """
     caps = context.fees.caps
     if attempts:
+        dearest = [a.fees.max_fee_per_gas_wei for a in attempts if a.kind is not AttemptKind.CANCEL]
+        caps = replace(caps, cancel_wei=max([caps.cancel_wei, *map(raised, dearest)]))
         return cancel_terms([attempt.fees for attempt in attempts], quote, caps)
     most = min(caps.cancel_wei, raised(2 * quote.base_fee_wei + quote.priority_fee_wei))
     return FeeTerms(CANCEL_GAS, most, min(quote.priority_fee_wei, most))

@@ -5,8 +5,8 @@ Blocks are read with their receipts and balances at one hash, as two providers a
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import structlog
@@ -25,12 +25,14 @@ from saga.transfer import Transfer
 from treasurer.chain.port import BlockEvidence, Receipt
 from treasurer.chain.tokens import decode_transfers, net_changes
 from treasurer.kernel.allowance_order import AllowanceOrder
-from treasurer.kernel.errors import OutcomeUnknown, Transient
+from treasurer.kernel.errors import OutcomeUnknown, Permanent, Transient
 from treasurer.kernel.ids import TransferId
 
 log = structlog.get_logger("saga.final")
 
 
+_YOUNG = 1_000
+"""Blocks by which one head may be ahead of another, generously; final ones lie further back."""
 Unread: TypeAlias = Transient | OutcomeUnknown
 
 
@@ -73,15 +75,17 @@ class _Read:
     block: BlockEvidence
     receipts: Mapping[bytes, Sequence[Receipt]]
     """By transaction hash."""
+    mute: Mapping[str, str]
+    """Tokens that answer for no balance, with what they answered."""
     logged: dict[str, Mapping[str, int]] = field(default_factory=dict)
     """By token: what each holder gained by the logs."""
 
     @classmethod
-    def of(cls, block: BlockEvidence) -> "_Read":
+    def of(cls, block: BlockEvidence, mute: Mapping[str, str]) -> "_Read":
         receipts: dict[bytes, list[Receipt]] = defaultdict(list)
         for receipt in block.receipts:
             receipts[receipt.transaction_hash].append(receipt)
-        return cls(block, receipts)
+        return cls(block, receipts, mute)
 
     def movements(self, transfer: Transfer) -> Mapping[str, Movement]:
         """What each holder gained in the block, by the token's balances and by its logs."""
@@ -104,13 +108,17 @@ async def look(context: SagaContext, standings: Sequence[Standing]) -> Looked:
     finalized = await context.chain.finalized()
     by_block: dict[int, list[Standing]] = defaultdict(list)
     waiting: list[TransferId] = []
+    highest = finalized.number + _YOUNG
+    if any(standing.block_number > highest for standing in standings):
+        highest = max(highest, (await context.chain.head()).number + _YOUNG)
+    # A block beyond any head would be waited for for ever: its receipt was made up.
+    vanished = [each.transfer.id for each in standings if each.block_number > highest]
     for standing in standings:
-        if standing.block_number > finalized.number:
+        if finalized.number < standing.block_number <= highest:
             waiting.append(standing.transfer.id)
-        else:
+        elif standing.block_number <= finalized.number:
             by_block[standing.block_number].append(standing)
     finals: list[Final] = []
-    vanished: list[TransferId] = []
     unread: dict[TransferId, Unread] = {}
     blocks = await asyncio.gather(*(_read(context, number, on) for number, on in by_block.items()))
     for group, read in zip(by_block.values(), blocks, strict=True):
@@ -130,11 +138,35 @@ async def _read(
     context: SagaContext, number: int, standings: Sequence[Standing]
 ) -> _Read | Unread | None:
     """The block; None where there is none of that number, or why nobody could show it."""
+    wanted = _holders(standings)
     try:
-        block = await context.chain.evidence(number, _holders(standings))
+        try:
+            block = await context.chain.evidence(number, wanted)
+            return None if block is None else _Read.of(block, {})
+        except Permanent:
+            return await _read_by_token(context, number, wanted)
     except (Transient, OutcomeUnknown) as error:
         return error
-    return None if block is None else _Read.of(block)
+
+
+async def _read_by_token(
+    context: SagaContext, number: int, wanted: Mapping[str, Collection[str]]
+) -> _Read | None:
+    """The block where a token does not answer: cancels and other tokens do not need it."""
+    block, mute = await context.chain.evidence(number, {}), dict[str, str]()
+    if block is None:
+        return None
+    balances = dict(block.balances)
+    for token, owners in wanted.items():
+        try:
+            found = await context.chain.evidence(number, {token: owners})
+        except Permanent as error:
+            mute[token] = error.message
+            continue
+        if found is None or found.block.hash != block.block.hash:
+            return None
+        balances |= found.balances
+    return _Read.of(replace(block, balances=balances), mute)
 
 
 def _holders(standings: Iterable[Standing]) -> dict[str, set[str]]:
@@ -165,6 +197,11 @@ async def _final(
             evidence = await _allowed(context, transfer, transfer.allowance, receipt, block)
         except (Transient, OutcomeUnknown) as error:
             return error
+    elif transfer.token in read.mute and receipt.succeeded:
+        reason = f"the token answers for no balance: {read.mute[transfer.token]}"
+        evidence = Evidence(Verdict.CONTRADICTION, reason=reason)
+    elif transfer.token in read.mute:
+        evidence = examine(transfer, receipt, {})
     else:
         evidence = examine(transfer, receipt, read.movements(transfer))
     if evidence.verdict is Verdict.CONTRADICTION:

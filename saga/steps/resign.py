@@ -26,7 +26,7 @@ from treasurer.chain.signer_client import (
 from treasurer.kernel.errors import InvariantViolated, OutcomeUnknown, Transient
 from treasurer.kernel.ids import TransferId
 from treasurer.kernel.signing import SignCancel, SignRequest
-from treasurer.kernel.transaction import cancel_transaction
+from treasurer.kernel.transaction import CANCEL_GAS, FeeTerms, cancel_transaction
 
 _RECORDED_ELSE = frozenset({"ATTEMPT_GAP", "BUMP_TOO_SMALL", "JOURNAL_CONFLICT", "SLOT_CANCELLED"})
 """Refusals that say: the journal holds attempts of this slot that we do not know."""
@@ -104,11 +104,47 @@ async def _attempts(
     log.warning("attempt.refused", transfer_id=str(transfer.id), code=answer.code)
     if answer.code not in _RECORDED_ELSE:
         return []
-    recorded = await signer.slot(transfer.chain_id, transfer.sender, transfer.slot[0])
+    recorded = [
+        r
+        for r in await signer.slot(transfer.chain_id, transfer.sender, transfer.slot[0])
+        if r.number >= each.number
+    ]
+    if each.kind is AttemptKind.CANCEL and recorded:
+        # Rows that were restored from an older copy give a slot out again that carries another call.
+        own = [r for r in recorded if _is_own(transfer, r)]
+        if len(own) < len(recorded) and not any(r.kind == AttemptKind.CANCEL for r in own):
+            return await _cancel_after(signer, each, recorded[-1], now)
+        recorded = own
     return [
         (transfer, _checked(transfer, r.number, AttemptKind(r.kind), r.signed, r, now))
         for r in recorded
-        if r.number >= each.number
+    ]
+
+
+def _is_own(transfer: Transfer, recorded: RecordedAttempt) -> bool:
+    return recorded.kind == AttemptKind.CANCEL or (recorded.signed.call_digest == transfer.slot[1])
+
+
+async def _cancel_after(
+    signer: SignerClient, each: NextAttempt, last: RecordedAttempt, now: datetime
+) -> list[tuple[Transfer, Attempt]]:
+    """The cancel of a slot whose journal holds a call that is not ours: nothing of it is sent by us, and a
+    final block says which of the two used the slot up.
+    """
+    least = last.fees.replacement(gas_limit=CANCEL_GAS)
+    fees = FeeTerms(
+        CANCEL_GAS,
+        max(least.max_fee_per_gas_wei, each.fees.max_fee_per_gas_wei),
+        max(least.max_priority_fee_per_gas_wei, each.fees.max_priority_fee_per_gas_wei),
+    )
+    after = replace(each, number=last.number + 1, fees=fees)
+    log.error("slot.carries_another_call", transfer_id=str(each.transfer.id))
+    (answer,) = await signer.sign([_request(after, [])])
+    if not isinstance(answer, SignedAttempt):
+        log.warning("attempt.refused", transfer_id=str(each.transfer.id), code=answer.code)
+        return []
+    return [
+        (after.transfer, _checked(after.transfer, after.number, after.kind, answer, after, now))
     ]
 
 

@@ -148,7 +148,7 @@ async def _act(
             ended = await book(context, leased, _QUARANTINED, [final])
             return f"void: its transaction was {final.evidence.verdict.value}" if ended else None
         return "not done: a final block holds a transaction of its own that did not revert"
-    if receipt is not None or not foreign:
+    if receipt is not None or not foreign or not await context.chain.denied(_hashes(attempts)):
         return "not done: no final block has used its slot up yet"
     async with context.database.sets(leased.organization_id) as connection:
         if not await store.lock(connection, leased, _QUARANTINED):
@@ -173,8 +173,11 @@ async def _look_again(context: SagaContext, leased: Leased, transfer: Transfer) 
 async def _receipt(
     context: SagaContext, transfer: Transfer, attempts: Sequence[Attempt]
 ) -> Receipt | None:
-    own = {transfer.id: [attempt.transaction_hash for attempt in attempts]}
-    return (await mined_receipts(context, own)).get(transfer.id)
+    return (await mined_receipts(context, {transfer.id: _hashes(attempts)})).get(transfer.id)
+
+
+def _hashes(attempts: Sequence[Attempt]) -> list[bytes]:
+    return [attempt.transaction_hash for attempt in attempts]
 
 
 async def _final(

@@ -330,3 +330,21 @@ async def test_a_receipt_that_one_hides_the_other_has(fleet: Fleet, two: Several
 def test_one_provider_is_no_quorum() -> None:
     with pytest.raises(ValueError):
         Voices({}, Identity(31337, None))
+
+
+async def test_that_a_transaction_is_nowhere_is_said_by_two(
+    fleet: Fleet, two: SeveralProviders
+) -> None:
+    """For whatever may wait one answer does; what people void on an absence needs both."""
+    digest = bytes.fromhex(HASH[2:])
+    fleet.nodes[0].answers["eth_getTransactionReceipt"] = lambda _: None
+    assert await two.receipts_of([digest]) != [None]
+    with pytest.raises(ProvidersDisagree):
+        await two.denied([digest])
+    fleet.nodes[1].answers["eth_getTransactionReceipt"] = "0x"
+    assert await two.receipts_of([digest]) == [None]
+    with pytest.raises(ProvidersTooFew):
+        await two.denied([digest])
+    fleet.nodes[1].answers["eth_getTransactionReceipt"] = lambda _: None
+    fleet.hands.pass_by(20)
+    assert await two.denied([digest])

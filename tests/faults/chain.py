@@ -107,6 +107,9 @@ class NodeChain:
         await asyncio.sleep(0)
         return [self.node.receipt(hash_) for hash_ in transaction_hashes]
 
+    async def denied(self, transaction_hashes: Sequence[bytes]) -> bool:
+        return not any(await self.receipts_of(transaction_hashes))
+
     async def fees(self) -> FeeQuote:
         return FeeQuote(self.node.base_fee_wei, GWEI)
 

@@ -1,17 +1,21 @@
 """One transfer in trouble is its own trouble: the others of its organization go on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
 from saga.engine import Pump
 from saga.steps.reserve import reserve
+from saga.steps.resolve import resolve_confirmed
 from tests.faults.chain import NodeChain
+from tests.faults.test_resolutions import agreed
 from tests.faults.world import World, build_world
-from treasurer.chain.errors import RpcError
-from treasurer.chain.port import BlockEvidence
+from treasurer.chain.errors import CallReverted, RpcError
+from treasurer.chain.port import BlockEvidence, Receipt
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
+from treasurer.transfers.model import ResolutionOutcome
 
 REVERTS = 40
 """More than an order's week has room for tries that wait four times as long each time."""
@@ -119,4 +123,58 @@ async def test_a_payment_that_cannot_be_decided_waits_alone(laboratory: Database
         "SELECT explanation FROM payments WHERE id = :broken", broken=broken
     )
     assert explanation
+    await world.retire()
+
+
+class Inventive(NodeChain):
+    """A provider whose receipts name a block that will not be for ages, until it is found out."""
+
+    lies = True
+
+    async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        return [
+            replace(receipt, block_number=10**12) if self.lies and receipt else receipt
+            for receipt in await super().receipts_of(transaction_hashes)
+        ]
+
+
+async def test_a_block_beyond_every_head_is_not_waited_for(laboratory: Database) -> None:
+    world = await build_world(laboratory, "inventive", wallets=1)
+    chain = Inventive(world.node)
+    pump = Pump(world.context(chain), cast("SignerClient", world.signer))
+    await world.approve([250_000_000])
+    while await world.rows("SELECT block_number FROM transfers") != [(10**12,)]:
+        await pumped(world, 1, pump=pump)
+    chain.lies = False
+    await pumped(world, 6, pump=pump)
+    assert await world.rows("SELECT state FROM transfers") == [("settled",)]
+    await world.retire()
+
+
+class Silenced(NodeChain):
+    """A token that answers for no balance any more, in whatever block; its events stand all the same."""
+
+    async def evidence(
+        self, number: int, holders: Mapping[str, Collection[str]]
+    ) -> BlockEvidence | None:
+        if any(holders.values()):
+            raise CallReverted("eth_call", "execution reverted")
+        return await super().evidence(number, holders)
+
+
+async def test_a_token_that_answers_no_more_is_for_people_to_settle(laboratory: Database) -> None:
+    world = await build_world(laboratory, "silenced", wallets=1)
+    context = world.context(Silenced(world.node))
+    pump = Pump(context, cast("SignerClient", world.signer))
+    await world.approve([250_000_000])
+    await pumped(world, 6, pump=pump)
+    assert await world.rows("SELECT state, reason FROM transfers") == [
+        (
+            "quarantined",
+            "the token answers for no balance: eth_call: the call reverts (execution reverted)",
+        )
+    ]
+    await agreed(world, ResolutionOutcome.SETTLED)
+    assert await resolve_confirmed(context) == 1
+    assert await world.rows("SELECT state FROM payments") == [("settled",)]
     await world.retire()

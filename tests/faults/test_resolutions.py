@@ -1,5 +1,6 @@
 """What two people ask for while the chain moves on: the chain's word is read in one order."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from uuid_utils.compat import uuid7
@@ -8,7 +9,8 @@ from saga.engine import Pump
 from saga.steps.resolve import resolve_confirmed
 from tests.faults.chain import NodeChain
 from tests.faults.world import World, build_world
-from treasurer.chain.port import BlockRef
+from treasurer.chain.errors import ProvidersTooFew
+from treasurer.chain.port import BlockRef, Receipt
 from treasurer.chain.signer_client import SignerClient
 from treasurer.db.engine import Database
 from treasurer.kernel.ids import TransferId
@@ -70,3 +72,35 @@ async def test_a_resolution_that_fails_stops_no_other(laboratory: Database) -> N
     await worlds[0].rows("UPDATE transfer_resolutions SET ended_at = now() RETURNING 1")
     for world in worlds:
         await world.retire()
+
+
+class HalfAway(NodeChain):
+    """One provider lost its receipts, and the other does not answer for any."""
+
+    async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
+        return [None for _ in transaction_hashes]
+
+    async def denied(self, transaction_hashes: Sequence[bytes]) -> bool:
+        raise ProvidersTooFew("receipts of a slot", "the others do not answer")
+
+
+async def test_one_provider_s_silence_voids_nothing(laboratory: Database) -> None:
+    world = await build_world(laboratory, "half away", wallets=1)
+    await world.approve([250_000_000])
+    pump = Pump(world.context(NodeChain(world.node)), cast("SignerClient", world.signer))
+    await pump.pass_once()
+    for _ in range(4):
+        world.node.mine()
+    blind = world.context(HalfAway(world.node))
+    while await world.rows("SELECT state FROM transfers") != [("quarantined",)]:
+        await Pump(blind, cast("SignerClient", world.signer)).pass_once()
+        world.clock.advance(seconds=3)
+    await agreed(world, ResolutionOutcome.VOID)
+    assert await resolve_confirmed(blind) == 0
+    assert await world.rows("SELECT state FROM transfers") == [("quarantined",)]
+    world.clock.advance(seconds=30)
+    assert await resolve_confirmed(world.context(NodeChain(world.node))) == 1
+    assert await world.rows("SELECT result FROM transfer_resolutions") == [
+        ("not done: a final block holds a transaction of its own that did not revert",)
+    ]
+    await world.retire()

@@ -206,6 +206,9 @@ class EvmChain:
             found.append(receipt)
         return found
 
+    async def denied(self, transaction_hashes: Sequence[bytes]) -> bool:
+        return not any(await self.receipts_of(transaction_hashes))
+
     async def fees(self) -> FeeQuote:
         base_fee_wei = (await self.head()).base_fee_wei
         if self._has_priority_fee:

@@ -198,6 +198,12 @@ class Chain(Protocol):
     async def receipts_of(self, transaction_hashes: Sequence[bytes]) -> list[Receipt | None]:
         """`receipt` for many, in order."""
 
+    async def denied(self, transaction_hashes: Sequence[bytes]) -> bool:
+        """Whether two providers, or the only one, know of no block that holds any of these.
+
+        For what people decide on an absence. Raises as `evidence` where two do not say the same.
+        """
+
     async def fees(self) -> FeeQuote:
         """Present fees."""
 

@@ -147,6 +147,11 @@ class SeveralProviders:
             raise failure
         return [found.get(hash_) for hash_ in transaction_hashes]
 
+    async def denied(self, transaction_hashes: Sequence[bytes]) -> bool:
+        return not any(
+            await self._both("receipts of a slot", _receipts_of(list(transaction_hashes)))
+        )
+
     async def fees(self) -> FeeQuote:
         return await self.voices.first(lambda chain: chain.fees())
 
