@@ -369,13 +369,15 @@ def open_deposits(core: Core, chain: Chain) -> tuple[DepositService, CoinService
 
 
 def open_notifications(core: Core) -> NotificationService:
-    """Delivery of mails, by SMTP where a server is set, else into files."""
+    """Delivery of mails, by SMTP where a server is set, else into files. Raises InvalidInput."""
+    from treasurer.notifications.sender import sender_of
+
     return NotificationService(
         database=core.database,
         queue=core.jobs,
         transport=_mail_transport(core.settings),
         issue_link=issue,
-        mailbox=Mailbox(sender=core.settings.mail_from, public_url=core.settings.url),
+        mailbox=Mailbox(sender=sender_of(core.settings.mail_from), public_url=core.settings.url),
         clock=core.clock,
         new_id=core.new_id,
     )

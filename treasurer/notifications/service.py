@@ -32,6 +32,7 @@ from treasurer.notifications.port import IssueLink
 from treasurer.notifications.transport import MailTransport
 
 if TYPE_CHECKING:
+    from email.headerregistry import Address
     from email.message import EmailMessage
 
     from treasurer.notifications.mail import MailRenderer
@@ -118,7 +119,7 @@ class Outbox:
 class Mailbox:
     """Who sends, and where links lead. `public_url` has no slash at its end."""
 
-    sender: str
+    sender: "Address"
     public_url: str
 
 
