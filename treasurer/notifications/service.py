@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.db.engine import Database
@@ -42,6 +43,9 @@ SEND_JOB = "send_notification"
 
 _MAILS_A_JOB = 20
 """A queued job costs the database more than the row of the mail that it sends."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Outbox:
@@ -169,6 +173,11 @@ class NotificationService:
             return await self._claims.put_back(claimed, error)
         except Permanent as error:
             return await self._claims.close(claimed, NotificationState.FAILED, error)
+        except Exception:
+            # Ours to mend; until then it waits like any other, and is given up and told like any other.
+            _log.exception("mail_broken", notification_id=str(claimed.id))
+            broken = Transient("MAIL_BROKEN", "the mail could not be made; see the worker's log")
+            return await self._claims.put_back(claimed, broken)
         return await self._claims.close(claimed, NotificationState.SENT)
 
     async def _message(self, claimed: Notification) -> "EmailMessage | None":
