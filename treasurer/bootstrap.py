@@ -356,20 +356,21 @@ def open_deposits(core: Core, chain: Chain) -> tuple[DepositService, CoinService
     from treasurer.deposits.service import DepositService
 
     database, rail, clock, new_id = core.database, core.rail, core.clock, core.new_id
-    return (
-        DepositService(database=database, chain=chain, rail=rail, clock=clock, new_id=new_id),
-        CoinService(database=database, chain=chain, rail=rail, clock=clock, new_id=new_id),
-    )
+    tokens = DepositService(database=database, chain=chain, rail=rail, clock=clock, new_id=new_id)
+    coins = CoinService(database=database, chain=chain, rail=rail, clock=clock, new_id=new_id)
+    return tokens, coins
 
 
 def open_notifications(core: Core) -> NotificationService:
-    """Delivery of mails, by SMTP where a server is set, else into files."""
+    """Delivery of mails, by SMTP where a server is set, else into files. Raises InvalidInput."""
+    from treasurer.notifications.sender import sender_of
+
     return NotificationService(
         database=core.database,
         queue=core.jobs,
         transport=_mail_transport(core.settings),
         issue_link=issue,
-        mailbox=Mailbox(sender=core.settings.mail_from, public_url=core.settings.url),
+        mailbox=Mailbox(sender_of(core.settings.mail_from), core.settings.url),
         clock=core.clock,
         new_id=core.new_id,
     )

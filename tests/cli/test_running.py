@@ -4,6 +4,8 @@ for `treasurer live`."""
 import json
 import stat
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +213,18 @@ Invoice date: 2026-11-20
 Total due: 640.00 USDC
 Due: 2026-12-10
 """
+
+
+def test_a_mail_tells_of_it(place: Place) -> None:
+    def told() -> list[EmailMessage]:
+        mails = [
+            message_from_bytes(path.read_bytes(), policy=policy.SMTP)
+            for path in (place.home / "mails").glob("*.eml")
+        ]
+        return [mail for mail in mails if mail["To"] == CLEO]
+
+    wait_for(lambda: bool(told()), "a mail")
+    assert told()[0]["From"] == "Autonomous Treasurer <treasurer@localhost>"
 
 
 def _verify_all(ada: httpx.Client, cleo: httpx.Client) -> None:

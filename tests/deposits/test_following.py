@@ -15,6 +15,9 @@ from treasurer.db.engine import Database
 ARRIVED = "SELECT kind, payload->>'amount_minor' FROM audit_events WHERE aggregate = 'deposit'"
 
 
+OPEN = "SELECT subject_id, message FROM incidents WHERE kind = '{}' AND closed_at IS NULL"
+
+
 async def test_a_refund_and_a_strangers_money(books: Books) -> None:
     await books.follow()
     wallet = books.wallets[0].address
@@ -169,6 +172,11 @@ async def test_a_final_block_that_changes_stops_the_booking(books: Books) -> Non
     assert str(stopped).endswith("was final and is now another one")
     kinds = await books.rows("SELECT kind FROM audit_events WHERE aggregate = 'chain'")
     assert kinds == [("chain.final_block_changed",)]
+    ((subject, message),) = await books.rows(OPEN.format("chain.final_block_changed"))
+    assert (subject, message) == (
+        books.organization.id,
+        f"chain 31337: {stopped}; no deposit is booked",
+    )
     assert await books.balances() == {"wallet 0": 44, "liability:suspense:USDC": -44}
 
 
@@ -204,3 +212,9 @@ async def test_money_that_leaves_without_us_is_booked_and_told(books: Books) -> 
         (first.id, "wallet.foreign_outflow", stolen[2:]),
         (first.id, "wallet.foreign_outflow", moved[2:]),
     ]
+    # One for a wallet while it is open; the audit log has each.
+    ((subject, message),) = await books.rows(OPEN.format("wallet.foreign_outflow"))
+    assert subject == first.id
+    assert str(message).startswith(
+        f"0.0003 USDC left {first.address} for {address(9)} in {stolen}, which is none of ours"
+    )

@@ -1,5 +1,7 @@
 """Double entry under random work: sums stay zero, balances follow postings and holds (I7, I8)."""
 
+import asyncio
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,31 @@ def test_an_entry_that_does_not_sum_to_zero_cannot_be_made() -> None:
     account = AccountId(uuid7())
     with pytest.raises(InvariantViolated, match="UNBALANCED_ENTRY"):
         JournalEntry("test", uuid7(), (Posting(account, "USDC", 1), Posting(account, "ETH", -1)))
+
+
+async def test_opening_an_account_that_is_there_waits_for_nobody(
+    database: Database, organization: TestOrganization
+) -> None:
+    """Writers of several accounts lock them by id; who opens them one by one would cross their way."""
+    async with database.unit(organization.id) as connection:
+        ids = [await store.open_account(connection, organization.id, c, uuid7) for c in CODES]
+    async with database.unit(organization.id) as first, database.unit(organization.id) as second:
+        await store.balances(first, organization.id, CODES, lock=True)
+        await second.execute(text("SET LOCAL lock_timeout = '1s'"))
+        again = [await store.open_account(second, organization.id, c, uuid7) for c in CODES]
+    assert again == ids
+
+
+async def test_two_open_the_same_account_at_once(
+    database: Database, organization: TestOrganization
+) -> None:
+    async def opened() -> AccountId:
+        async with database.unit(organization.id) as connection:
+            id_ = await store.open_account(connection, organization.id, WALLET, uuid7)
+            await connection.execute(text("SELECT pg_sleep(0.05)"))
+            return id_
+
+    assert len(set(await asyncio.gather(*(opened() for _ in range(8))))) == 1
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

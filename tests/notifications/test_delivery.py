@@ -323,3 +323,27 @@ async def test_another_organizations_mail_is_not_there(
         service = notification_service(database, plain_transport(port), clock)
         assert await service.deliver(stranger.id, notification_id) is None
     assert mail.received == []
+
+
+class _Broken:
+    """A transport with a fault of ours in it."""
+
+    description = "broken"
+
+    async def send(self, message: EmailMessage) -> None:
+        raise RuntimeError("unforeseen")
+
+
+async def test_a_fault_of_ours_is_tried_again_and_given_up_as_any_other(
+    database: Database, organization: TestOrganization, clock: ManualClock
+) -> None:
+    notification_id = await _refusal(database, organization, clock)
+    service = notification_service(database, _Broken(), clock)
+    assert await service.deliver(organization.id, notification_id) is NotificationState.QUEUED
+    last = (await queued_jobs(database, organization))[-1]
+    assert last.due == clock() + timedelta(seconds=30)
+    clock.advance(days=5)
+    assert await service.deliver(organization.id, notification_id) is NotificationState.FAILED
+    row = await _row(database, organization, notification_id)
+    assert (row["state"], row["attempts"]) == ("failed", 2)
+    assert str(row["error"]).startswith("MAIL_BROKEN: ")

@@ -20,6 +20,7 @@ from tests.support.organization import TestOrganization
 from treasurer.approvals.links import issue
 from treasurer.db.engine import Database
 from treasurer.notifications.model import NotificationId
+from treasurer.notifications.sender import sender_of
 from treasurer.notifications.service import Mailbox, NotificationService, Outbox
 from treasurer.notifications.smtp import SmtpServer, SmtpTransport, Tls
 from treasurer.notifications.transport import MailTransport
@@ -122,7 +123,7 @@ def notification_service(
         queue=job_queue(),
         transport=transport,
         issue_link=issue,
-        mailbox=Mailbox(sender=SENDER, public_url=PUBLIC_URL),
+        mailbox=Mailbox(sender=sender_of(SENDER), public_url=PUBLIC_URL),
         clock=clock,
         new_id=uuid7,
     )

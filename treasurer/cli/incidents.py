@@ -14,7 +14,8 @@ _NOTE = click.option("--note", required=True, help="What you found.")
 @click.option("--user", "email", metavar="EMAIL", help="Who asks; the administrator, if unset.")
 @click.pass_context
 def incidents(context: click.Context, closed: bool, email: str | None) -> None:
-    """List incidents, and answer them: quarantines, refusals of the signer, contradicting nodes."""
+    """List incidents, and answer them: quarantines, refusals of the signer, contradicting nodes,
+    money that left without us."""
     if context.invoked_subcommand is None:
         asyncio.run(_list(email, closed=closed))
 

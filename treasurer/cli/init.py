@@ -80,13 +80,13 @@ def init(**given: Any) -> None:
 
 
 def _ask_for_funds(wallet: str, empty: Sequence[str]) -> bool:
-    """Let the person send them now, because this version books no deposit that comes later."""
+    """Let the person send them now: what comes later is booked as from somebody unknown."""
     from signer.addresses import checksummed
 
     click.echo(f"  {checksummed(wallet)} holds no {' and no '.join(empty)}")
     return click.confirm(
-        "  The books open with what it holds now. Send them, wait until they are mined, and say yes"
-        " to look again; no goes on without. Look again?",
+        "  The books open with what it holds now. Send them, wait until they are final, and say yes to"
+        " look again. No goes on without: what comes later is booked to suspense. Look again?",
         default=True,
     )
 
@@ -95,7 +95,7 @@ def _go_on(wallet: str, empty: Sequence[str]) -> bool:
     from signer.addresses import checksummed
 
     click.echo(
-        f"  warning: {checksummed(wallet)} holds no {' and no '.join(empty)}, and this version books"
-        " no deposit that comes later"
+        f"  warning: {checksummed(wallet)} holds no {' and no '.join(empty)}; nothing is paid before"
+        " some has arrived. It is booked to suspense once its block is final"
     )
     return False

@@ -1,4 +1,7 @@
-"""Owns writing final movements into the books. Must never write one twice, or without its audit event."""
+"""Owns writing final movements into the books. Must never write one twice, or without its audit event.
+
+What left without us is an incident in the same commit: somebody else can sign for that wallet.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,8 +12,11 @@ from treasurer.audit import store as audit
 from treasurer.audit.model import AuditEvent
 from treasurer.deposits.model import FOREIGN_OUTFLOW, Booking, Movement, OwnWallet, bookings
 from treasurer.deposits.store import DepositStore
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.store import open_incidents
 from treasurer.kernel.digest import Canonical
 from treasurer.kernel.ids import NewId, OrganizationId
+from treasurer.kernel.money import format_minor
 from treasurer.ledger import store as ledger
 from treasurer.ledger.model import Balance, JournalEntry, Posting
 
@@ -61,19 +67,37 @@ async def book(
     await audit.append(
         connection, organization_id, [_event(one) for one in made], now=now, new_id=new_id
     )
-    for one in made:
-        if one.incident_of is not None:
-            log.error(
-                FOREIGN_OUTFLOW,
-                wallet_id=str(one.incident_of),
-                transaction_hash=one.movement.placed.transaction_hash.hex(),
-                amount_minor=str(one.movement.amount_minor),
-            )
+    foreign = [(one, one.incident_of) for one in made if one.incident_of is not None]
+    await open_incidents(
+        connection,
+        organization_id,
+        IncidentKind.FOREIGN_OUTFLOW,
+        [(wallet_id, _outflow(one)) for one, wallet_id in foreign],
+        now=now,
+        new_id=new_id,
+    )
+    for one, wallet_id in foreign:
+        log.error(
+            FOREIGN_OUTFLOW,
+            wallet_id=str(wallet_id),
+            transaction_hash=one.movement.placed.transaction_hash.hex(),
+            amount_minor=str(one.movement.amount_minor),
+        )
     return len(made)
 
 
 def _posting(one: Booking, account: Balance, amount_minor: int) -> Posting:
     return Posting(account.account_id, one.movement.asset.symbol, amount_minor)
+
+
+def _outflow(one: Booking) -> str:
+    movement = one.movement
+    amount = format_minor(movement.amount_minor, movement.asset)
+    return (
+        f"{amount} left {movement.sender} for {movement.recipient} in 0x"
+        f"{movement.placed.transaction_hash.hex()}, which is none of ours: freeze, and look who else"
+        " can sign for this wallet"
+    )
 
 
 def _event(one: Booking) -> AuditEvent:

@@ -19,6 +19,8 @@ from treasurer.db.engine import Database
 from treasurer.deposits.booking import book
 from treasurer.deposits.model import OwnWallet, movements, receiver
 from treasurer.deposits.store import Cursor, DepositStore
+from treasurer.incidents.model import IncidentKind
+from treasurer.incidents.store import open_incidents
 from treasurer.kernel.clock import Clock
 from treasurer.kernel.digest import Canonical
 from treasurer.kernel.ids import NewId, OrganizationId
@@ -180,7 +182,21 @@ class DepositService:
         async with self._database.unit(organization_id) as connection:
             store = DepositStore(connection, organization_id, self._rail.chain_id)
             if await store.stop_cursor(reason):
+                now = self._clock()
                 await audit.append(
-                    connection, organization_id, [event], now=self._clock(), new_id=self._new_id
+                    connection, organization_id, [event], now=now, new_id=self._new_id
+                )
+                await open_incidents(
+                    connection,
+                    organization_id,
+                    IncidentKind.FINAL_BLOCK_CHANGED,
+                    [
+                        (
+                            organization_id,
+                            f"chain {self._rail.chain_id}: {reason}; no deposit is booked",
+                        )
+                    ],
+                    now=now,
+                    new_id=self._new_id,
                 )
         log.error("chain.final_block_changed", organization_id=str(organization_id), **payload)

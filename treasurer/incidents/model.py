@@ -24,11 +24,15 @@ class IncidentKind(StrEnum):
     """Two nodes tell different final chains."""
     HEAD_REFUSED = "audit.head_refused"
     """The signer found another history below an audit head."""
+    FOREIGN_OUTFLOW = "wallet.foreign_outflow"
+    """Tokens left a wallet in a transaction that none of our attempts made."""
+    FINAL_BLOCK_CHANGED = "chain.final_block_changed"
+    """A block that was final is another one: no deposit is booked from here on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One that is open until a person closes it. `subject_id` is a transfer or the organization."""
+    """One that is open until a person closes it, about a transfer, a wallet or the organization."""
 
     id: IncidentId
     kind: IncidentKind

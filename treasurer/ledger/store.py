@@ -17,11 +17,16 @@ from treasurer.kernel.ids import AccountId, HoldId, NewId, OrganizationId, Trans
 from treasurer.kernel.money import Asset
 from treasurer.ledger.model import AccountCode, Balance, Hold, JournalEntry
 
+# One that is there is not locked: accounts are locked by id, and these come in any order.
 _OPEN_ACCOUNT = text("""
-    INSERT INTO ledger_accounts (organization_id, id, code, kind, asset, decimals)
-    VALUES (:organization_id, :id, :code, :kind, :asset, :decimals)
-    ON CONFLICT (organization_id, code) DO UPDATE SET kind = excluded.kind
-    RETURNING id
+    WITH opened AS (
+        INSERT INTO ledger_accounts (organization_id, id, code, kind, asset, decimals)
+        VALUES (:organization_id, :id, :code, :kind, :asset, :decimals)
+        ON CONFLICT (organization_id, code) DO NOTHING
+        RETURNING id)
+    SELECT id FROM opened
+    UNION ALL
+    SELECT id FROM ledger_accounts WHERE organization_id = :organization_id AND code = :code
 """)
 _BALANCES = """
     SELECT id, code, asset, decimals, posted_minor, held_minor FROM ledger_accounts
@@ -74,18 +79,19 @@ async def open_account(
     connection: AsyncConnection, organization_id: OrganizationId, code: AccountCode, new_id: NewId
 ) -> AccountId:
     """The account of that code, opened when it does not exist yet."""
-    row = await connection.execute(
-        _OPEN_ACCOUNT,
-        {
-            "organization_id": organization_id,
-            "id": new_id(),
-            "code": code.code,
-            "kind": code.kind.value,
-            "asset": code.asset.symbol,
-            "decimals": code.asset.decimals,
-        },
-    )
-    return AccountId(row.scalar_one())
+    parameters = {
+        "organization_id": organization_id,
+        "id": new_id(),
+        "code": code.code,
+        "kind": code.kind.value,
+        "asset": code.asset.symbol,
+        "decimals": code.asset.decimals,
+    }
+    id_ = (await connection.execute(_OPEN_ACCOUNT, parameters)).scalar_one_or_none()
+    if id_ is None:
+        # Somebody else's insert was waited for, and is seen by a statement that begins after it.
+        id_ = (await connection.execute(_OPEN_ACCOUNT, parameters)).scalar_one()
+    return AccountId(id_)
 
 
 async def balances(

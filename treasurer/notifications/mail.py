@@ -60,15 +60,14 @@ class MailRenderer:
 
 
 def compose(
-    words: Words, notification: Notification, *, sender: str, now: datetime
+    words: Words, notification: Notification, *, sender: Address, now: datetime
 ) -> EmailMessage:
-    """The mail, ready for a transport. `sender` is a bare address.
+    """The mail, ready for a transport.
 
     The Message-ID follows from the notification, so that a mail that had to be sent twice is
     known as one (RFC 5322 3.6.4); Auto-Submitted keeps out-of-office answers away (RFC 3834).
     Raises Permanent when the recipient's address cannot be written.
     """
-    origin = Address(addr_spec=sender)
     # Not every server takes eight bits.
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     try:
@@ -79,10 +78,10 @@ def compose(
         raise Permanent(
             "MAIL_ADDRESS", "the recipient's address is not one that mail can be sent to"
         ) from error
-    message["From"] = Address("Autonomous Treasurer", addr_spec=sender)
+    message["From"] = sender
     message["Subject"] = words.subject
     message["Date"] = format_datetime(now)
-    message["Message-ID"] = f"<{notification.id}@{origin.domain}>"
+    message["Message-ID"] = f"<{notification.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(words.text)
     message.add_alternative(words.html, subtype="html")

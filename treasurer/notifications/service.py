@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.db.engine import Database
@@ -32,6 +33,7 @@ from treasurer.notifications.port import IssueLink
 from treasurer.notifications.transport import MailTransport
 
 if TYPE_CHECKING:
+    from email.headerregistry import Address
     from email.message import EmailMessage
 
     from treasurer.notifications.mail import MailRenderer
@@ -41,6 +43,9 @@ SEND_JOB = "send_notification"
 
 _MAILS_A_JOB = 20
 """A queued job costs the database more than the row of the mail that it sends."""
+
+
+_log = structlog.get_logger(__name__)
 
 
 class Outbox:
@@ -118,7 +123,7 @@ class Outbox:
 class Mailbox:
     """Who sends, and where links lead. `public_url` has no slash at its end."""
 
-    sender: str
+    sender: "Address"
     public_url: str
 
 
@@ -168,6 +173,11 @@ class NotificationService:
             return await self._claims.put_back(claimed, error)
         except Permanent as error:
             return await self._claims.close(claimed, NotificationState.FAILED, error)
+        except Exception:
+            # Ours to mend; until then it waits like any other, and is given up and told like any other.
+            _log.exception("mail_broken", notification_id=str(claimed.id))
+            broken = Transient("MAIL_BROKEN", "the mail could not be made; see the worker's log")
+            return await self._claims.put_back(claimed, broken)
         return await self._claims.close(claimed, NotificationState.SENT)
 
     async def _message(self, claimed: Notification) -> "EmailMessage | None":
