@@ -14,12 +14,12 @@ from dashboard.session import Provided, Reader, Visitor, Voter
 from policy.quorum import Choice
 from treasurer.approvals.model import ApprovalRequest
 from treasurer.identity.errors import NotAuthenticated, TooManyAttempts
-from treasurer.kernel.errors import InvalidInput, NotPermitted, TreasurerError
+from treasurer.kernel.errors import Conflict, InvalidInput, NotPermitted, TreasurerError
 from treasurer.kernel.ids import ApprovalRequestId, UserId
 
 router = APIRouter(prefix="/approvals")
 _LOOK = ["GET", "HEAD"]
-_STATUS = {NotAuthenticated: 403, NotPermitted: 403, TooManyAttempts: 429}
+_STATUS = {NotAuthenticated: 403, NotPermitted: 403, Conflict: 409, TooManyAttempts: 429}
 
 
 @router.api_route("", methods=_LOOK)
@@ -103,13 +103,13 @@ def ballot_of(form: PostedForm) -> Ballot:
         raise InvalidInput("VOTE_FORM", "open the request again and choose one button") from error
 
 
-MENDABLE = (InvalidInput, NotAuthenticated, NotPermitted, TooManyAttempts)
+MENDABLE = (Conflict, InvalidInput, NotAuthenticated, NotPermitted, TooManyAttempts)
 
 
 def mendable(error: TreasurerError) -> bool:
     """Whether the visitor can put it right in the same form: a reason, a password, a code."""
-    if isinstance(error, NotAuthenticated | NotPermitted):
-        return error.code in ("CREDENTIALS_REFUSED", "STEP_UP_REQUIRED")
+    if isinstance(error, Conflict | NotAuthenticated | NotPermitted):
+        return error.code in ("CREDENTIALS_REFUSED", "STEP_UP_REQUIRED", "TOTP_LOCKED")
     return True
 
 

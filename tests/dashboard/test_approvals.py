@@ -199,7 +199,10 @@ async def test_the_mail_link_shows_before_and_votes_after_signing_in(
         assert visit.faults == []
     assert await _state(dashboard, payment) is PaymentState.APPROVED
     used = await dashboard.browse(f"/approve/{token}", "approver")
-    assert (used.status_code, "LINK_USED" in used.text) == (409, True)
+    assert (used.status_code, used.headers["location"]) == (303, f"/approvals/{request_id}")
+    for person in (None, "cfo"):
+        used = await dashboard.browse(f"/approve/{token}", person)
+        assert (used.status_code, "LINK_USED" in used.text) == (409, True)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -250,6 +253,21 @@ async def test_a_vote_by_link_names_what_was_shown(dashboard: Dashboard) -> None
     answer = await dashboard.post_form(f"/approve/{token}", "approver", right | {"reason": "No."})
     assert (answer.status_code, answer.headers["location"]) == (303, f"/approvals/{request_id}")
     assert await _state(dashboard, payment) is PaymentState.DENIED
+
+
+async def test_a_vote_by_link_that_is_sent_twice_is_one_vote_and_no_error(
+    dashboard: Dashboard,
+) -> None:
+    request_id, payment = await _waiting(dashboard)
+    token = await _link(dashboard, request_id, dashboard.organization.approver)
+    fields = {"choice": "approve", "order_digest": payment.order_digest.hex()}
+    for _ in range(2):
+        answer = await dashboard.post_form(f"/approve/{token}", "approver", fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/approvals/{request_id}")
+    other = {**fields, "choice": "reject", "reason": "No."}
+    answer = await dashboard.post_form(f"/approve/{token}", "approver", other)
+    assert (answer.status_code, "ALREADY_VOTED" in answer.text) == (409, True)
+    assert await _state(dashboard, payment) is PaymentState.APPROVED
 
 
 async def test_a_made_up_link_is_not_known(dashboard: Dashboard) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+import pyotp
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -11,6 +12,7 @@ from tests.support.browser import DESK, PHONE, Dashboard, needs_browser
 from tests.support.identity import PASSWORD
 from treasurer.approvals.model import ApprovalRequest
 from treasurer.approvals.settings import ApprovalSettings
+from treasurer.identity.totp import MOST_FAILURES
 from treasurer.kernel.organization import Role
 from treasurer.payees.change import CallBackNote
 from treasurer.payments.model import Payment, PaymentState
@@ -192,6 +194,31 @@ async def test_a_page_left_open_takes_no_confirmed_change_back(dashboard: Dashbo
     assert answer.status_code == 303
     newest, _ = await changes.of(organization.clerk, payee.id)
     assert newest.details == {"iban": "NO9386011117947"}
+
+
+async def test_a_locked_authenticator_is_told_in_the_form_where_the_password_serves(
+    dashboard: Dashboard,
+) -> None:
+    path, payment = await _waiting(dashboard)
+    organization, codes = dashboard.organization, dashboard.pages.codes
+    await dashboard.services.approval_settings.put(
+        organization.administrator, ApprovalSettings(100_000)
+    )
+    identity = dashboard.services.identity
+    session = await identity.session_for(organization.email("cfo"))
+    cfo = await identity.principal_from_token(session.access_token)
+    totp = pyotp.TOTP((await codes.begin(cfo, email="cfo@norwick.test")).secret)
+    await codes.confirm(cfo, totp.at(dashboard.clock()))
+    for _ in range(MOST_FAILURES):
+        assert not await codes.take(cfo, "no code")
+    form = {"choice": "approve", "order_digest": payment.order_digest.hex(), "code": "123456"}
+    answer = await dashboard.post_form(path, "cfo", form)
+    assert (
+        answer.status_code,
+        "Enrol it again" in answer.text or "enrol it again" in answer.text,
+    ) == (409, True)
+    assert 'name="password"' in answer.text
+    assert await _state(dashboard, payment) is PaymentState.AWAITING_APPROVAL
 
 
 @needs_browser

@@ -12,9 +12,11 @@ from tests.support.identity import PASSWORD, dead_valkey, forgeries, identity_se
 from tests.support.organization import TestOrganization, create_organization
 from treasurer.audit import store as audit
 from treasurer.db.engine import Database
+from treasurer.identity.counters import WindowCounters
 from treasurer.identity.errors import NotAuthenticated, TooManyAttempts
 from treasurer.identity.model import User
 from treasurer.identity.service import IdentityService
+from treasurer.identity.throttle import FAILURES_IN_ALL, SignInThrottle
 from treasurer.identity.tokens import TokenUse
 from treasurer.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from treasurer.kernel.organization import PrincipalKind, Role
@@ -124,6 +126,18 @@ async def test_failures_from_everywhere_are_counted_together(
     await valkey.set(account, 50)
     with pytest.raises(TooManyAttempts):
         await identity.sign_in(user.email, PASSWORD, address="192.0.2.8")
+
+
+async def test_right_passwords_are_no_failures(valkey: Redis, clock: ManualClock) -> None:
+    """A program that signs in for each of its calls is not refused for having signed in often."""
+    throttle = SignInThrottle(WindowCounters(valkey, clock=clock))
+    for _ in range(FAILURES_IN_ALL + 5):
+        await throttle.attempt("bot@norwick.test", "203.0.113.7")
+        await throttle.succeeded("bot@norwick.test", "203.0.113.7")
+    for place in range(FAILURES_IN_ALL):
+        await throttle.attempt("bot@norwick.test", f"198.51.100.{place}")
+    with pytest.raises(TooManyAttempts):
+        await throttle.attempt("bot@norwick.test", "203.0.113.8")
 
 
 async def test_sign_in_works_without_valkey(

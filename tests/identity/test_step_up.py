@@ -166,8 +166,13 @@ async def test_ten_wrong_codes_lock_the_authenticator_though_valkey_is_down(
     for _ in range(MOST_FAILURES):
         with pytest.raises(NotAuthenticated):
             await unthrottled.prove(vera, address=ADDRESS, code=wrong)
-    with pytest.raises(NotAuthenticated):
+    with pytest.raises(Conflict) as locked:
         await unthrottled.prove(vera, address=ADDRESS, code=right)
+    assert locked.value.code == "TOTP_LOCKED"
+    # The password opens the way to a new one.
+    await unthrottled.prove(vera, address=ADDRESS, password=PASSWORD)
+    new = pyotp.TOTP((await codes.begin(vera, email="vera@norwick.test")).secret)
+    await codes.confirm(vera, new.at(clock()))
 
 
 async def test_an_authenticator_is_enrolled_by_who_proved_themselves(

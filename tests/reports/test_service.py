@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from sqlalchemy import text
+from uuid_utils.compat import uuid7
 
 from tests.support.browser import TRANSACTION_HASH, Dashboard
 from tests.support.clock import START
@@ -11,7 +12,7 @@ from tests.support.organization import create_organization
 from treasurer.audit.model import GENESIS_HASH
 from treasurer.kernel.errors import NotPermitted
 from treasurer.kernel.money import Asset
-from treasurer.reports.briefing import DayOutflow
+from treasurer.reports.briefing import MOST_WAITING, DayOutflow
 from treasurer.reports.story import Leg
 
 USDC = Asset("USDC", 6)
@@ -114,3 +115,39 @@ async def test_the_chain_tells_how_far_it_is_sealed(dashboard: Dashboard) -> Non
     after = await reports.chain(cfo)
     assert (after.sequence, after.unsealed) == (sealed, 0)
     assert after.hash not in (None, GENESIS_HASH)
+
+
+async def test_of_more_requests_than_are_shown_the_most_urgent_are(
+    dashboard: Dashboard,
+) -> None:
+    reports, organization = dashboard.pages.reports, dashboard.organization
+    first = await dashboard.request_of(await dashboard.sample("qorvane-ql-1002.pdf"))
+    ids = [uuid7() for _ in range(MOST_WAITING)]
+    async with dashboard.services.database.unit(organization.id) as connection:
+        for copied in (_PAYMENT_COPIES, _REQUEST_COPIES):
+            await connection.execute(
+                text(copied), {"organization_id": organization.id, "first": first, "ids": ids}
+            )
+    shown = [one.id for one in await reports.waiting(organization.cfo)]
+    assert shown == [first, *ids[:-1]]
+
+
+_PAYMENT_COPIES = """
+    INSERT INTO payments (organization_id, id, payee_id, payee_address_id, state, initiator_id,
+        initiator_kind, asset, amount_minor, reporting_amount_minor, order_bytes, order_digest,
+        not_after, explanation, created_at)
+    SELECT p.organization_id, c.id, p.payee_id, p.payee_address_id, p.state, p.initiator_id,
+        p.initiator_kind, p.asset, p.amount_minor, p.reporting_amount_minor, p.order_bytes,
+        p.order_digest, p.not_after, p.explanation, p.created_at
+    FROM payments p JOIN approval_requests r ON r.organization_id = p.organization_id
+        AND r.payment_id = p.id CROSS JOIN unnest(CAST(:ids AS uuid[])) AS c (id)
+    WHERE r.organization_id = :organization_id AND r.id = :first
+"""
+_REQUEST_COPIES = """
+    INSERT INTO approval_requests (organization_id, id, payment_id, order_digest, requirement,
+        requester_id, barred, votes_from, state, created_at, expires_at)
+    SELECT r.organization_id, c.id, c.id, r.order_digest, r.requirement, r.requester_id, r.barred,
+        c.id, 'open', r.created_at, r.expires_at + interval '1 hour'
+    FROM approval_requests r CROSS JOIN unnest(CAST(:ids AS uuid[])) AS c (id)
+    WHERE r.organization_id = :organization_id AND r.id = :first
+"""

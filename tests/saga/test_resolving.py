@@ -78,7 +78,8 @@ async def test_two_people_settle_what_a_final_block_shows(treasury: Treasury) ->
     people = treasury.organization
     await transfers.propose(people.cfo, transfer_id, ResolutionOutcome.SETTLED, "seen in a block")
     assert await resolve_confirmed(treasury.context()) == 0
-    await transfers.confirm(people.approver, transfer_id)
+    confirmed = await transfers.confirm(people.approver, transfer_id)
+    assert confirmed.confirmed_by == people.approver.user_id
     with JsonRpc(treasury.chain_url) as rpc:
         for _ in range(3):
             rpc("evm_mine")

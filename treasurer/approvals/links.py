@@ -115,6 +115,18 @@ class ApprovalLinks:
             raise _unknown()
         return ApprovalLink(request, link.user_id)
 
+    async def request_of(self, principal: Principal, token: str) -> ApprovalRequestId | None:
+        """The request of a link that was sent to `principal`, used or not; None for any other link."""
+        organization_id, token_hash = _parsed(token)
+        if organization_id != principal.organization_id:
+            return None
+        key = {"organization_id": organization_id, "token_hash": token_hash}
+        async with self._database.unit(organization_id) as connection:
+            row = (await connection.execute(_GET, key)).one_or_none()
+        if row is None or row.user_id != principal.user_id:
+            return None
+        return ApprovalRequestId(row.approval_request_id)
+
     async def redeem(
         self,
         principal: Principal,

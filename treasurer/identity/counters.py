@@ -66,6 +66,16 @@ class WindowCounters:
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
 
+    async def take_back(self, name: str, *, window_s: int) -> None:
+        """Take one back of what was counted under `name` in the present window."""
+        now_s = epoch_s(self._clock())
+        if now_s < self._silent_until_s:
+            return
+        try:
+            await self._add({_window(name, window_s, now_s): -1})
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+
     async def _send(self) -> None:
         """Send rounds until nobody waits; each takes all that came while the last was under way."""
         while self._waiting:

@@ -60,7 +60,8 @@ class StepUp:
     ) -> None:
         """Note on the principal's session that password or code was given just now.
 
-        Raises NotAuthenticated (CREDENTIALS_REFUSED), TooManyAttempts, NotPermitted.
+        Raises NotAuthenticated (CREDENTIALS_REFUSED), TooManyAttempts, Conflict (TOTP_LOCKED),
+        NotPermitted.
         """
         found = await self._credentials(principal)
         await self._throttle.attempt(found.user.email, address)

@@ -31,8 +31,12 @@ class SignInThrottle:
                 raise too_many_attempts(counted.ends_in_s)
 
     async def succeeded(self, email: str, address: str) -> None:
-        """Forget this place's failures: its next mistake is the first again."""
+        """Forget this place's failures: its next mistake is the first again.
+
+        Of the failures over all places only this attempt is taken back, for it was none.
+        """
         await self._counters.forget(_place(email, address), window_s=WINDOW_S)
+        await self._counters.take_back(_account(email), window_s=WINDOW_S)
 
 
 def _account(email: str) -> str:

@@ -97,12 +97,15 @@ class TotpCodes:
         return NewSecret(secret, uri)
 
     async def confirm(self, principal: Principal, code: str) -> None:
-        """Make the new secret count by its first code. Raises Conflict TOTP_CODE."""
+        """Make the new secret count by its first code. Raises Conflict TOTP_CODE, TOTP_LOCKED."""
         if not await self._take(principal, code, confirming=True):
             raise Conflict("TOTP_CODE", "that code is not right; wait for the next one and try it")
 
     async def take(self, principal: Principal, code: str) -> bool:
-        """Whether `code` is right now and was not taken before; it is spent by that."""
+        """Whether `code` is right now and was not taken before; it is spent by that.
+
+        Raises Conflict TOTP_LOCKED once MOST_FAILURES wrong ones came in a row.
+        """
         return await self._take(principal, code, confirming=False)
 
     async def enrolled(self, principal: Principal) -> bool:
@@ -115,12 +118,14 @@ class TotpCodes:
         now, scope = self._clock(), _scope(principal)
         async with self._database.unit(principal.organization_id) as connection:
             row = (await connection.execute(_LOCK, scope)).one_or_none()
-            if (
-                row is None
-                or row.failures >= MOST_FAILURES
-                or confirming is not (row.confirmed_at is None)
-            ):
+            if row is None or confirming is not (row.confirmed_at is None):
                 return False
+            if row.failures >= MOST_FAILURES:
+                raise Conflict(
+                    "TOTP_LOCKED",
+                    "too many wrong codes were given, so no code of this authenticator counts any more;"
+                    " enrol it again, and prove yourself by your password until then",
+                )
             totp = pyotp.TOTP(self._open(principal, bytes(row.sealed_secret)).decode())
             current = epoch_s(now) // STEP_S
             # One step either way, for clocks that differ.

@@ -41,7 +41,7 @@ _WAITING = text("""
            i.invoice_number
     FROM (SELECT organization_id, id, payment_id, expires_at FROM approval_requests
           WHERE organization_id = :organization_id AND state = 'open' AND expires_at > :now
-          ORDER BY id DESC LIMIT :most) r
+          ORDER BY expires_at, id LIMIT :most) r
     JOIN payments p ON p.organization_id = r.organization_id AND p.id = r.payment_id
     JOIN payees y ON y.organization_id = p.organization_id AND y.id = p.payee_id
     LEFT JOIN invoices i ON i.organization_id = p.organization_id AND i.id = p.invoice_id

@@ -3,6 +3,8 @@
 Must never change a transfer itself, and never take the word of one person, a program or an agent.
 """
 
+from dataclasses import replace
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from treasurer.audit import store as audit
@@ -86,9 +88,8 @@ class TransferService:
                     "SECOND_PERSON_REQUIRED", "you proposed this; another person has to confirm it"
                 )
             if found.confirmed_by is None:
-                await store.confirm(
-                    connection, organization_id, found.id, principal.user_id, self._clock()
-                )
+                found = replace(found, confirmed_by=principal.user_id, confirmed_at=self._clock())
+                await store.confirm(connection, organization_id, found)
                 await self._record(
                     connection, principal, transfer_id, "transfer.resolution_confirmed", {}
                 )

@@ -138,20 +138,16 @@ async def lock(
 
 
 async def confirm(
-    connection: AsyncConnection,
-    organization_id: OrganizationId,
-    resolution_id: ResolutionId,
-    user_id: UserId,
-    now: datetime,
+    connection: AsyncConnection, organization_id: OrganizationId, resolution: Resolution
 ) -> None:
     """Write the second person down."""
     await connection.execute(
         _CONFIRM,
         {
             "organization_id": organization_id,
-            "id": resolution_id,
-            "user_id": user_id,
-            "now": now,
+            "id": resolution.id,
+            "user_id": resolution.confirmed_by,
+            "now": resolution.confirmed_at,
         },
     )
 
