@@ -9,7 +9,7 @@ CORRECTED = "384"
 PRO_FORMA = "325"
 FACTORED = "393"
 NO_INVOICES = frozenset({"220", "231", "310", "351", "751"})
-"""Order, answer to an order, offer, despatch advice, and information for the books, which ask for nothing."""
+"""Order, answer to one, offer, despatch advice, and information for the books: they ask for nothing."""
 
 
 def kind_of_type(code: str | None) -> str:
