@@ -180,6 +180,11 @@ def test_columns_that_nothing_reads_are_noted_and_set_no_field():
     [
         ("status", "Paid", "ALREADY_PAID"),
         ("paid_on", "2026-11-21", "ALREADY_PAID"),
+        ("paid", "yes", "ALREADY_PAID"),
+        ("paid", "2026-11-21", "ALREADY_PAID"),
+        ("amount paid", "100.00", "BR-CO-16"),
+        ("discount", "2 %", "AMOUNT_DUE_UNCLEAR"),
+        ("Retention", "50.00", "AMOUNT_DUE_UNCLEAR"),
         ("status", "disputed", "BILL_STATUS"),
         ("type", "statement", "DOCUMENT_KIND"),
         ("type", "Credit Note", "CREDIT_NOTE"),
@@ -192,6 +197,22 @@ def test_columns_that_nothing_reads_are_noted_and_set_no_field():
 )
 def test_what_else_a_row_says_is_found(name, cell, code):
     assert code in codes(with_column(name, cell))
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [("paid", "no"), ("paid", "0.00"), ("paid", ""), ("discount", "0.00"), ("discount", "")],
+)
+def test_nothing_paid_and_nothing_deducted_leaves_the_bill_due(name, cell):
+    reading = with_column(name, cell)
+    assert (reading.outcome, codes(reading)) == (Outcome.ACCEPTED, set())
+    assert reading.fields["payable_amount"] == bill().fields["payable_amount"]
+
+
+def test_a_wallet_in_a_column_that_is_not_read_is_compared():
+    assert with_column("memo", f"now to {HALDEN}").fields["pay_to_address"] == HALDEN
+    both = with_column("wallet,memo", f"{HALDEN},0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
+    assert "MULTIPLE_ADDRESSES" in codes(both)
 
 
 def test_accounts_of_a_row_are_data_to_compare():

@@ -198,3 +198,25 @@ def test_program_inside_a_pdf_rejects():
     reading = parse(with_files(PAGE, ("factur-x.xml", CII), ("terms.pdf.exe", "MZ")))
     assert reading.outcome is Outcome.REJECTED
     assert codes(reading) == {"EXECUTABLE_ATTACHMENT"}
+
+
+SHORT_PAGE = ("Halden Freight AS", "Invoice no. HF-4110", "Total due: 512.00 USD")
+
+
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        (("Credit note", *SHORT_PAGE), "document_kind"),
+        ((*SHORT_PAGE, "Retainer -100.00 USD", "Balance 412.00 USD"), "payable_amount"),
+        (SHORT_PAGE, None),
+    ],
+)
+def test_a_page_that_credits_or_reckons_on_contradicts_the_file(lines, field):
+    reading = parse(hybrid_pdf(lines, ubl_invoice()))
+    found = [finding.field for finding in reading.findings if finding.code == "HYBRID_MISMATCH"]
+    assert found == ([field] if field else [])
+
+
+def test_an_invoice_that_its_buyer_writes_may_be_called_a_credit_note():
+    xml = ubl_invoice().replace(b"TypeCode>380<", b"TypeCode>389<")
+    assert "HYBRID_MISMATCH" not in codes(parse(hybrid_pdf(("Gutschrift", *SHORT_PAGE), xml)))

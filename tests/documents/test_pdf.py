@@ -3,6 +3,7 @@ import zlib
 import pytest
 
 from tests.support.documents import (
+    INVOICE_LINES,
     codes,
     parse,
     pdf,
@@ -146,3 +147,15 @@ def test_form_fields_and_notes_are_reviewed():
     )
     content = page(stream).replace(b"/Contents 4 0 R", b"/Contents 4 0 R /Annots [" + note + b"]")
     assert "PDF_ANNOTATIONS" in codes(parse(content))
+
+
+@pytest.mark.parametrize(("across", "hidden"), [(0.01, True), (0.05, True), (0.5, False)])
+def test_letters_squeezed_to_a_hairline_are_hidden_and_narrow_ones_are_not(across, hidden):
+    printed = "".join(
+        f"BT /F1 10 Tf 1 0 0 1 56 {780 - 16 * row} Tm ({line}) Tj ET "
+        for row, line in enumerate(INVOICE_LINES)
+    )
+    squeezed = f"BT /F1 10 Tf {across} 0 0 1 56 400 Tm (The binding figure is 48,750.00) Tj ET"
+    reading = parse(raw_pdf(zlib.compress((printed + squeezed).encode())))
+    assert ("HIDDEN_TEXT" in codes(reading)) is hidden
+    assert any("48,750" in line.text for line in reading.printed) is not hidden

@@ -49,6 +49,15 @@ def test_other_numbers_are_no_variants(other: str) -> None:
     assert not looks_equal("HF-2101", other)
 
 
+@pytest.mark.parametrize(
+    "other", ["\u041dF-2101", "\u0397F-2101", "\u041dF-21\u041e1", "HF-2\u04c001"]
+)
+def test_letters_of_other_scripts_look_like_latin_ones(other: str) -> None:
+    assert number_key(other) != number_key("HF-2101")
+    assert looks_equal(other, "HF-2101")
+    assert number_skeleton(other) == number_skeleton("HF-2101")
+
+
 def test_moved_separators_are_variants_and_not_equal() -> None:
     assert is_variant("2026-001", "2026001")
     assert not looks_equal("2026-001", "2026001")

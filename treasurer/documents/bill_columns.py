@@ -28,6 +28,10 @@ _SPELLINGS = {
     "tax_inclusive_amount": "tax_inclusive_amount gross gross_amount bt_112",
     "payable_amount": "payable_amount payable amount total amount_due total_due amount_due_for_payment"
     " total_amount invoice_amount invoice_total amount_payable balance_due bt_115",
+    "prepaid_amount": "prepaid_amount prepaid paid amount_paid paid_amount deposit prepayment advance"
+    " payments payments_received bt_113",
+    "discount": "discount credit_applied credits deduction deductions",
+    "retention": "retention retainage withholding withholding_tax withheld",
     "purchase_order": "purchase_order purchase_order_reference purchase_order_number po po_number po_no"
     " bt_13",
     "preceding_invoice": "preceding_invoice preceding_invoice_reference original_invoice bt_25",

@@ -6,7 +6,7 @@ Evidence is the row, counted as a spreadsheet does (the header is row 1), and th
 import re
 from dataclasses import dataclass
 
-from treasurer.documents.addresses import find_addresses, report_syntax
+from treasurer.documents.addresses import find_addresses, report_stray, report_syntax
 from treasurer.documents.amounts import AMOUNT_SYNTAX, PrintedAmount, find_amounts
 from treasurer.documents.bill_columns import AMOUNTS, DATES, Header, plain
 from treasurer.documents.currencies import from_printed
@@ -25,7 +25,13 @@ _INVOICES = frozenset({"", "invoice", "bill", "commercialinvoice"})
 _CREDIT_NOTES = frozenset({"creditnote", "creditmemo", "credit"})
 _OPEN = frozenset({"", "open", "unpaid", "due", "overdue", "outstanding", "new"})
 _PAID = frozenset({"paid", "settled", "closed"})
-_WORDS = frozenset({"document_kind", "status", "paid_on", "iban", "pay_to_address", "currency"})
+_NOT_PAID = frozenset({"", "no", "n", "false", "open", "unpaid"})
+_WORDS = frozenset(
+    {
+        "document_kind", "status", "paid_on", "iban", "pay_to_address", "currency", "prepaid_amount",
+        "discount", "retention",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,14 @@ def exact_amount(text: str) -> PrintedAmount | None:
 def read_bill(draft: Draft, header: Header, number: int, values: list[str]) -> None:
     """Fill `draft` from row `number`."""
     cells: dict[str, Cell] = {}
+    unread: list[Cell] = []
     for column, field, value in zip(header.columns, header.fields, values, strict=True):
         # Blanks of another width group digits, so those of amounts are kept.
         text = value.strip() if field in AMOUNTS else " ".join(value.split())
         text = text[:_TEXT_CHARACTERS]
         if field is None:
             _unread(draft, column, text)
+            unread.append(Cell(number, column, text))
         elif text:
             cells[field] = Cell(number, column, text)
     for name, cell in cells.items():
@@ -73,8 +81,10 @@ def read_bill(draft: Draft, header: Header, number: int, values: list[str]) -> N
         draft.put("tax_inclusive_amount", payable, draft.evidence["payable_amount"])
     _kind(draft, cells.get("document_kind"))
     _status(draft, cells)
+    _subtracted(draft, cells)
     _currency(draft, header, cells)
     _accounts(draft, cells)
+    report_stray(draft, [(cell.text, cell.evidence("pay_to_address")) for cell in unread])
 
 
 def _unread(draft: Draft, column: str, text: str) -> None:
@@ -123,6 +133,25 @@ def _status(draft: Draft, cells: dict[str, Cell]) -> None:
         draft.note("ALREADY_PAID", "the list says that this bill is paid; see that it is not twice")
     elif word not in _OPEN:
         draft.review("BILL_STATUS", "the bill's status is not simply open; check it before paying")
+
+
+def _subtracted(draft: Draft, cells: dict[str, Cell]) -> None:
+    """What was paid counts in BR-CO-16; a column of it may also hold a word or a day. What is deducted
+    may be in the amount or not: a person says.
+    """
+    paid = cells.get("prepaid_amount")
+    amount = exact_amount(paid.text) if paid else None
+    if paid and amount is not None and amount.value is not None:
+        draft.put("prepaid_amount", amount.value.removeprefix("-"), paid.evidence("prepaid_amount"))
+    elif paid and plain(paid.text) not in _NOT_PAID:
+        draft.note("ALREADY_PAID", "the list says that this bill is paid; see that it is not twice")
+    for name in ("discount", "retention"):
+        if name in cells and cells[name].text.strip("0.,-% "):
+            draft.review(
+                "AMOUNT_DUE_UNCLEAR",
+                f"column {cells[name].column[:60]!r} names a deduction; say what is due",
+                "payable_amount",
+            )
 
 
 def _currency(draft: Draft, header: Header, cells: dict[str, Cell]) -> None:

@@ -7,6 +7,10 @@ CREDIT_NOTES = frozenset(
 
 CORRECTED = "384"
 PRO_FORMA = "325"
+FACTORED = "393"
+SELF_BILLED = "389"
+NO_INVOICES = frozenset({"220", "231", "310", "351", "751"})
+"""Order, answer to one, offer, despatch advice, and information for the books: they ask for nothing."""
 
 
 def kind_of_type(code: str | None) -> str:

@@ -10,7 +10,9 @@ from lxml import etree
 
 from treasurer.documents.accounts import find_ibans
 from treasurer.documents.amounts import find_amounts
+from treasurer.documents.below_total import goes_on
 from treasurer.documents.currencies import SYMBOLS
+from treasurer.documents.document_types import SELF_BILLED
 from treasurer.documents.draft import Draft
 from treasurer.documents.layout import Line
 from treasurer.documents.unicode import visible
@@ -38,8 +40,15 @@ def compare(page: Draft, chosen: Draft, lines: Sequence[Line]) -> None:
         else:
             mismatch(chosen, name, plural)
     payable = chosen.text("payable_amount") or chosen.text("tax_inclusive_amount")
-    if payable is not None and not _shows(page, chosen, lines, Decimal(payable)):
+    if payable is not None and (
+        not _shows(page, chosen, lines, Decimal(payable)) or goes_on(lines, Decimal(payable))
+    ):
         mismatch(chosen, "payable_amount", "amounts due")
+    credit = page.text("document_kind") == "credit_note" != chosen.text("document_kind")
+    # Germans call an invoice that its buyer writes a credit note too (`Gutschrift`).
+    credit = credit and chosen.text("type_code") != SELF_BILLED
+    if credit and payable is not None and Decimal(payable) > 0:
+        mismatch(chosen, "document_kind", "kinds of document")
     ibans = [iban for line in lines for iban in find_ibans(visible(line.text))]
     if chosen.text("iban") is not None and ibans and chosen.text("iban") not in ibans:
         mismatch(chosen, "iban", "bank accounts")

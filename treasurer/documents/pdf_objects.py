@@ -21,6 +21,8 @@ _CLIP_TOLERANCE_PT = 2
 _SILENT_ANNOTATIONS = (pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP)
 _ANNOTATION_AREA = 9
 """Square points. Invisible signature fields have no area."""
+_NARROWEST = 4
+"""How much narrower than high a letter may be drawn; condensed faces stay well above it."""
 _LIGHT = 200
 """Luminance from which a colour is taken for paper, of 255."""
 _TEXT, _PATH, _FORM = pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_FORM
@@ -97,13 +99,16 @@ class PageObjects:
         )
 
     def font_size(self, raw: int) -> float:
-        """The size in points as painted, for a text object that is not nested."""
+        """The size in points as painted, for a text object that is not nested. Letters squeezed to less
+        than a quarter of their width are read no better than those that are as much smaller.
+        """
         if not pdf_calls.get_font_size(raw, self._bounds[0]):
             return 0.0
         if not pdf_calls.get_matrix(raw, self._matrix):
             return 0.0
-        _a, _b, c, d, _e, _f = self._six
-        return abs(self._four[0]) * float((c * c + d * d) ** 0.5)
+        a, b, c, d, _e, _f = self._six
+        height, width = (c * c + d * d) ** 0.5, (a * a + b * b) ** 0.5
+        return abs(self._four[0]) * float(min(height, _NARROWEST * width))
 
     def may_cover(self, item: PageObject) -> bool:
         """Whether the object paints an area: an image, a shading, a filled path that is no mere rule."""

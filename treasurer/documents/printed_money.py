@@ -74,6 +74,11 @@ _ON_A_DAY = re.compile(
     re.IGNORECASE,
 )
 """`Total amount due on August 3, 2026  $4.11`: the day stands between label and amount."""
+_DAYS = re.compile(
+    r"\b\d{1,3}\s?(?:calendar |business |working )?"
+    r"(?:days?|tagen?|jours|días|giorni|dagen|dage|dager|dagar|dni)\b",
+    re.IGNORECASE,
+)
 _GAP_AFTER_CURRENCY = re.compile(r"(?<=[A-Z€$£])\s{2,}(?=[\d-])")
 
 
@@ -128,6 +133,7 @@ def put_money(draft: Draft, found: Mapping[str, Sequence[Found]], lines: Sequenc
     if payable is not None:
         draft.put("payable_amount", payable.value, payable.cell.evidence("payable_amount"))
         _net_total(draft, payable)
+        _rounded_total(draft, payable)
         _taxed_lines(draft)
         if on_account:
             _prepayment(draft, lines)
@@ -223,8 +229,9 @@ def _read_all(
             # Next to a label that says what is due, an amount must not be passed over in silence.
             unreadable |= item.match.label.strong and _names_money(rest)
             continue
-        if item.tie is Tie.ALONE and not _is_money(printed):
-            continue
+        count = item.tie is Tie.ALONE or not (item.match.label.strong or name in _GROSS)
+        if count and not _is_money(printed):
+            continue  # `Net 30` are terms of payment
         if printed.problem == AMBIGUOUS_AMOUNT:
             printed = thousands_by_sums(printed, printed_amounts(lines, credit=unsigned))
         if printed.value is None:
@@ -257,6 +264,7 @@ def _report(draft: Draft, name: str, printed: PrintedAmount) -> None:
 
 def _leading_amount(rest: str) -> PrintedAmount | None:
     """The amount that `rest` consists of. Several different ones, or a sentence, are none."""
+    rest = _DAYS.sub(lambda match: " " * len(match.group()), rest)
     amounts = find_amounts(rest)
     if not amounts or visible(rest[: amounts[0].start]).strip(" :.\t\u00a0"):
         return None
@@ -315,6 +323,14 @@ def _net_total(draft: Draft, payable: _Money) -> None:
         return
     if Decimal(total) != Decimal(payable.value) == Decimal(total) + Decimal(tax):
         draft.put("tax_exclusive_amount", total, draft.evidence["tax_inclusive_amount"])
+        del draft.fields["tax_inclusive_amount"], draft.evidence["tax_inclusive_amount"]
+
+
+def _rounded_total(draft: Draft, payable: _Money) -> None:
+    """With its rounding above it, as in India, the total is BT-115, and BT-112 is not printed."""
+    total, rounding = draft.text("tax_inclusive_amount"), draft.text("rounding_amount")
+    rounded = Decimal(rounding or "0") != 0
+    if total is not None and rounded and Decimal(total) == Decimal(payable.value):
         del draft.fields["tax_inclusive_amount"], draft.evidence["tax_inclusive_amount"]
 
 

@@ -7,6 +7,8 @@ depends on the key alone, so that equal keys are always found by their skeleton.
 import re
 import unicodedata
 
+from treasurer.payees.names import drawn_in_latin
+
 MAX_NUMBER_CHARACTERS = 100
 
 _RESENT = re.compile(
@@ -39,7 +41,9 @@ def number_key(number: str) -> str:
 
 
 def number_skeleton(number: str) -> str:
-    """The number without separators and words such as `resend`, with O as 0 and I and l as 1."""
+    """The number without separators and words such as `resend`, with O as 0 and I and l as 1, and the
+    letters of other scripts by the Latin ones that they look like.
+    """
     return _look(number).replace("-", "")
 
 
@@ -65,5 +69,5 @@ def is_variant(left: str, right: str) -> bool:
 
 
 def _look(number: str) -> str:
-    key = number_key(number)
+    key = drawn_in_latin(number_key(number).upper()).lower()
     return (_RESENT.sub("", key) or key).translate(_LOOKALIKES).strip("-")

@@ -9,7 +9,7 @@ from treasurer.documents.reading import FieldValue, Reading
 from treasurer.invoices.terms import Terms
 from treasurer.kernel.errors import InvalidInput
 from treasurer.kernel.ids import InvoiceId, OrganizationId, PayeeId
-from treasurer.kernel.money import parse_decimal, to_minor
+from treasurer.kernel.money import Asset, parse_decimal, to_minor
 from treasurer.purchases import store as purchases
 from treasurer.purchases.model import (
     Billed,
@@ -18,6 +18,9 @@ from treasurer.purchases.model import (
     match_order,
 )
 from treasurer.purchases.service import order_key
+
+MOST_TAX_PERCENT = 30
+"""No VAT or sales tax is higher; more than that on top of the net amount is billed on the order."""
 
 
 async def match_purchase(
@@ -33,7 +36,7 @@ async def match_purchase(
     """The three-way match of an invoice with the order that it names."""
     named = reading.fields.get("purchase_order")
     number = named.strip() if isinstance(named, str) else ""
-    net = _net(reading.fields, terms)
+    net = billed_net(reading.fields, terms)
     key = order_key(number)
     order = (
         await purchases.by_key(connection, organization_id, key, but=invoice_id, lock=lock)
@@ -44,13 +47,27 @@ async def match_purchase(
     return match_order(number or None, order, billed, Tolerance())
 
 
-def _net(fields: Mapping[str, FieldValue], terms: Terms) -> int | None:
-    """BT-109 where it was read, else the amount due."""
-    printed = fields.get("tax_exclusive_amount")
-    if not isinstance(printed, str) or terms.currency is None:
-        return terms.payable_amount_minor
+def billed_net(fields: Mapping[str, FieldValue], terms: Terms) -> int | None:
+    """What a bill counts for on its order: BT-109, but never less than what is due without the tax.
+
+    Prose need not print the tax, so a net amount is the document's word alone: beside `Net: 100.00` it
+    may ask for 10,000.00.
+    """
+    due = terms.payable_amount_minor
+    if not isinstance(fields.get("tax_exclusive_amount"), str) or terms.currency is None:
+        return due
+    net, tax = (
+        _minor(fields, name, terms.currency) for name in ("tax_exclusive_amount", "tax_amount")
+    )
+    if net is None or due is None:
+        return net
+    return max(net, due - max(0, min(tax or 0, net * MOST_TAX_PERCENT // 100)))
+
+
+def _minor(fields: Mapping[str, FieldValue], name: str, currency: Asset) -> int | None:
+    printed = fields.get(name)
     try:
-        return to_minor(parse_decimal(printed), terms.currency)
+        return to_minor(parse_decimal(printed), currency) if isinstance(printed, str) else None
     except InvalidInput:
         return None
 

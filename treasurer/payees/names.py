@@ -69,12 +69,15 @@ def name_key(name: str) -> str:
     )
 
 
+def drawn_in_latin(text: str) -> str:
+    """`text` with the letters of other scripts by the Latin ones that they are drawn as."""
+    composed = unicodedata.normalize("NFKD", text).translate(_UPPER).translate(_LOWER_SCRIPTS)
+    return composed if composed.isascii() else composed.translate(_drawn_as())
+
+
 def name_skeleton(name: str) -> str:
     """Equal for names that a reader may take for each other, and for many that one would not."""
-    composed = unicodedata.normalize("NFKD", name).translate(_UPPER).translate(_LOWER_SCRIPTS)
-    if not composed.isascii():
-        composed = composed.translate(_drawn_as())
-    decomposed = unicodedata.normalize("NFKD", composed)
+    decomposed = unicodedata.normalize("NFKD", drawn_in_latin(name))
     plain = "".join(
         character
         for character in decomposed.casefold()

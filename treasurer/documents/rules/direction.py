@@ -3,7 +3,13 @@
 Most are notes: the reading is sound, and the assessment of the invoice holds it by them.
 """
 
-from treasurer.documents.document_types import CORRECTED, CREDIT_NOTES, PRO_FORMA
+from treasurer.documents.document_types import (
+    CORRECTED,
+    CREDIT_NOTES,
+    FACTORED,
+    NO_INVOICES,
+    PRO_FORMA,
+)
 from treasurer.documents.draft import Draft
 from treasurer.documents.rules.rule import Rule, amount, rows
 
@@ -62,6 +68,24 @@ def pro_forma(draft: Draft) -> None:
         draft.note("PRO_FORMA", "this is a pro forma invoice; wait for the real one", "type_code")
 
 
+def no_demand(draft: Draft) -> None:
+    """751 informs the books of the buyer; the others come before an invoice."""
+    if draft.text("type_code") in NO_INVOICES:
+        draft.note(
+            "NOT_AN_INVOICE", "by its type this is no invoice; wait for the real one", "type_code"
+        )
+
+
+def factored(draft: Draft) -> None:
+    """393: the claim belongs to a factor, so that the seller's wallet is the wrong place."""
+    if draft.text("type_code") == FACTORED:
+        draft.note(
+            "CLAIM_ASSIGNED",
+            "the seller has assigned its claim; ask to whom payment is due",
+            "type_code",
+        )
+
+
 def collected_by_seller(draft: Draft) -> None:
     """Paying what the seller debits pays twice."""
     codes = [row.get("code") for row in rows(draft, "payment_means")]
@@ -75,4 +99,12 @@ def collected_by_seller(draft: Draft) -> None:
             )
 
 
-RULES: tuple[Rule, ...] = (sign, credit_note, corrected_invoice, pro_forma, collected_by_seller)
+RULES: tuple[Rule, ...] = (
+    sign,
+    credit_note,
+    corrected_invoice,
+    pro_forma,
+    no_demand,
+    factored,
+    collected_by_seller,
+)

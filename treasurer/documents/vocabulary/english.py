@@ -36,7 +36,7 @@ WORDS = {
     "|total excluding tax|total ex vat|total before tax|taxable amount|total without vat"
     "|total excl tax|total excl gst|total excl of gst|total net amount|total excluding gst"
     "|net value|total amount excl vat|invoice total without vat|untaxed amount"
-    "|total exclusive of gst|~net",
+    "|total exclusive of gst|taxable value|total taxable value|~net",
     "line_total": "subtotal|sub total|total items|items total|line total|total of lines"
     "|sum of lines",
     "tax_amount": "total vat|vat amount|total tax|tax amount|sales tax|tax total|total taxes"
