@@ -174,7 +174,9 @@ class Desk:
         fit = [
             wallet
             for wallet in self._wallets
-            if wallet.address in candidate.order.permitted_wallets
+            # One key may be a wallet of several networks; an order names one of them.
+            if wallet.chain_id == candidate.order.chain_id
+            and wallet.address in candidate.order.permitted_wallets
             and self._live[wallet.id] < MAX_IN_FLIGHT
             and self._available(wallet_account(wallet.id, native).code) >= gas_wei
         ]
