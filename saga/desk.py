@@ -183,11 +183,15 @@ class Desk:
 
     def _free(self, candidate: Candidate) -> list[Wallet]:
         """The order's wallets that may send one more."""
+        return [w for w in self._permitted(candidate) if self._live[w.id] < MAX_IN_FLIGHT]
+
+    def _permitted(self, candidate: Candidate) -> list[Wallet]:
+        """One key may be a wallet of several networks; an order names one of them."""
+        order = candidate.order
         return [
             wallet
             for wallet in self._wallets
-            if wallet.address in candidate.order.permitted_wallets
-            and self._live[wallet.id] < MAX_IN_FLIGHT
+            if wallet.chain_id == order.chain_id and wallet.address in order.permitted_wallets
         ]
 
     @property
@@ -199,7 +203,7 @@ class Desk:
         if self._free(candidate):
             needed = format_minor(self._least_gas_wei, native)
             return f"its wallets have less than the {needed} held for gas; fill one of them up"
-        if any(wallet.address in candidate.order.permitted_wallets for wallet in self._wallets):
+        if self._permitted(candidate):
             return f"each of its wallets has {MAX_IN_FLIGHT} transfers in flight"
         return "none of its wallets is active"
 

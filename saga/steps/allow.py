@@ -62,8 +62,10 @@ async def _reserve(
     organization_id, now = order.organization_id, context.clock()
     await spending.lock(connection, organization_id)
     treasury = await spending.treasury(connection, organization_id, now)
-    own = await wallets.active(connection, organization_id, order.chain_id, lock=True)
-    wallet = next((each for each in own if each.address == order.wallet), None)
+    own = await wallets.active(connection, organization_id, context.rail.chain_id, lock=True)
+    # An order of another network waits until it lapses.
+    place = order.chain_id, order.wallet
+    wallet = next((each for each in own if (each.chain_id, each.address) == place), None)
     if treasury.frozen or not treasury.live or wallet is None:
         return False
     code = wallet_account(wallet.id, context.rail.native)

@@ -1,13 +1,16 @@
 """Fees: every bump replaces, no cap is exceeded, a cancel always outbids its payment."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signer.caps import fee_refusal
 from tests.support.chain import LAUNCHERS, NODES, development_profile, mine
 from tests.support.embedded import GWEI, address, signed
+from tests.support.signer import LIMITS
 from treasurer.chain.evm import EvmChain
 from treasurer.chain.fees import (
     FeeCaps,
@@ -86,6 +89,14 @@ def test_the_usual_market() -> None:
     assert again == FeeTerms(CANCEL_GAS, 150 * GWEI, 3_796_875_000)
     assert cancel_terms([again], FeeQuote(0, 0), CAPS) is None
     assert budget_wei(GAS, CAPS) == 12 * 10**15
+
+
+def test_gas_that_costs_nothing_is_offered_the_least() -> None:
+    """The signer refuses an offer of nothing as no fee at all, and would have each payment cancelled."""
+    free = payment_terms(FeeQuote(0, 0), CAPS, gas_limit=GAS)
+    assert free == FeeTerms(GAS, 1, 0)
+    assert fee_refusal(LIMITS, free) is None
+    assert fee_refusal(LIMITS, replace(free, max_fee_per_gas_wei=0)) is not None
 
 
 def test_a_base_fee_above_the_cap_is_waited_for() -> None:

@@ -178,3 +178,19 @@ async def test_a_token_that_answers_no_more_is_for_people_to_settle(laboratory: 
     assert await resolve_confirmed(context) == 1
     assert await world.rows("SELECT state FROM payments") == [("settled",)]
     await world.retire()
+
+
+async def test_an_order_of_another_network_takes_no_slot_of_this_one(laboratory: Database) -> None:
+    """The installation moved to another network with the same keys; what was approved before names the
+    former one, where nobody can send it or its cancel any more.
+    """
+    world = await build_world(laboratory, "moved", wallets=1)
+    ids = await world.approve([250_000_000])
+    await world.rows("UPDATE wallets SET chain_id = 10 RETURNING 1")
+    context = world.context(NodeChain(world.node))
+    moved = replace(context, rail=replace(context.rail, chain_id=10))
+    assert await reserve(moved, world.organization.id, ids) == []
+    assert await world.rows("SELECT state, explanation FROM payments") == [
+        ("approved", "no wallet has a free slot and gas for it")
+    ]
+    await world.retire()

@@ -73,7 +73,8 @@ def is_priced_out(terms: FeeTerms, quote: FeeQuote) -> bool:
 
 
 def _market(quote: FeeQuote, cap_wei: int, gas_limit: int) -> FeeTerms:
-    most = min(cap_wei, 2 * quote.base_fee_wei + quote.priority_fee_wei)
+    # Where gas costs nothing one wei is offered: no offer at all is what a signer refuses.
+    most = max(1, min(cap_wei, 2 * quote.base_fee_wei + quote.priority_fee_wei))
     return FeeTerms(gas_limit, most, min(quote.priority_fee_wei, most))
 
 
