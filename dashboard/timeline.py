@@ -22,7 +22,7 @@ _TITLES: Mapping[str, str] = {
     "approval.approved": "Quorum reached",
     "approval.refused": "Refused",
     "approval.expired": "Nobody decided in time",
-    "approval.superseded": "Asked anew under a stricter policy",
+    "approval.superseded": "No longer asked: a newer question or a credit note came",
     "transfer.reserved": "Reserved: the policy decided bindingly, the money is held",
     "transfer.signed": "Signed",
     "transfer.included": "Included in a block",

@@ -67,7 +67,14 @@ async def vote(
             raise
         asked = await services.approvals.get(visitor.principal, id_)
         return await show(
-            request, visitor, services, render, asked, action=request.url.path, fault=error
+            request,
+            visitor,
+            services,
+            render,
+            asked,
+            action=request.url.path,
+            fault=error,
+            form=form,
         )
     return RedirectResponse(request.url.path, status_code=303)
 
@@ -134,8 +141,9 @@ async def show(
     *,
     action: str,
     fault: TreasurerError | None = None,
+    form: PostedForm | None = None,
 ) -> Response:
-    """The page of one request; its form posts to `action`."""
+    """The page of one request; its form posts to `action`, and keeps the reason of one with a fault."""
     case = await gather(services, visitor.principal, asked, services.clock())
     return await render.page(
         request,
@@ -145,4 +153,5 @@ async def show(
         case=case,
         action=action,
         fault=fault.message if fault else None,
+        reason=form.text("reason") if form else "",
     )

@@ -105,5 +105,6 @@ async def _vote(
             link.request,
             action=request.url.path,
             fault=error,
+            form=form,
         )
     return RedirectResponse(f"/approvals/{voted.id}", status_code=303)

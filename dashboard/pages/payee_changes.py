@@ -36,7 +36,7 @@ async def propose(
         await services.payee_changes.propose(visitor.principal, PayeeId(payee_id), wanted)
     except InvalidInput as error:
         return await show(
-            request, visitor, services, render, PayeeId(payee_id), fault=error.message
+            request, visitor, services, render, PayeeId(payee_id), fault=error.message, form=form
         )
     return RedirectResponse(f"/payees/{payee_id}", status_code=303)
 
@@ -70,7 +70,7 @@ async def confirm(
         )
     except InvalidInput as error:
         return await show(
-            request, visitor, services, render, PayeeId(payee_id), fault=error.message
+            request, visitor, services, render, PayeeId(payee_id), fault=error.message, form=form
         )
     return RedirectResponse(f"/payees/{payee_id}", status_code=303)
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from dashboard.forms import PostedForm
 from dashboard.render import Rendered, Renderer
 from dashboard.services import PageServices
 from dashboard.session import Provided, Reader, Visitor
@@ -54,8 +55,9 @@ async def show(
     payee_id: PayeeId,
     *,
     fault: str | None = None,
+    form: PostedForm | None = None,
 ) -> Response:
-    """The page of one payee, with what was wrong in a form of it."""
+    """The page of one payee, with what was wrong in a form of it, and what was written into that."""
     found = await services.payees.get(visitor.principal, payee_id)
     changes = await services.payee_changes.of(visitor.principal, payee_id)
     people = await services.reports.people(
@@ -78,4 +80,5 @@ async def show(
         may_write=visitor.may(Permission.PAYEES_WRITE),
         own=visitor.principal.user_id,
         fault=fault,
+        written=form.text if form else lambda name: "",
     )

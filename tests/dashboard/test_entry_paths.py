@@ -113,7 +113,7 @@ NOT_YET = ("chat", "batch")
 
 def _doors() -> set[str]:
     return {
-        f"{method} {route.path}"
+        f"{method} {route.path.replace(':path}', '}')}"
         for router in (*API_ROUTERS, *PAGE_ROUTERS)
         for route in router.routes
         if isinstance(route, APIRoute)

@@ -122,6 +122,7 @@ async def test_a_large_payment_asks_for_the_password_in_the_same_form(dashboard:
         "form_token": token,
         "choice": "approve",
         "order_digest": payment.order_digest.hex(),
+        "reason": "Agreed with Ute.",
     }
     for password, status, words in (
         ("", 403, "Give your password or code again"),
@@ -131,6 +132,7 @@ async def test_a_large_payment_asks_for_the_password_in_the_same_form(dashboard:
             path, headers=headers, data={**form, "password": password}
         )
         assert (answer.status_code, words in answer.text) == (status, True)
+        assert ">Agreed with Ute.</textarea>" in answer.text
         assert await _state(dashboard, payment) is PaymentState.AWAITING_APPROVAL
     answer = await dashboard.client.post(path, headers=headers, data={**form, "password": PASSWORD})
     assert answer.status_code == 303
@@ -149,6 +151,11 @@ async def test_a_payees_details_change_by_two_people_on_the_page(dashboard: Dash
     }
     same = await dashboard.post_form(f"{path}/changes", "clerk", {**proposal, "iban": ""})
     assert (same.status_code, "Nothing differs" in same.text) == (422, True)
+    wrong = await dashboard.post_form(
+        f"{path}/changes", "clerk", {**proposal, "iban": "NO9386011117948"}
+    )
+    assert (wrong.status_code, "check digits are wrong" in wrong.text) == (422, True)
+    assert 'name="iban" value="NO9386011117948"' in wrong.text
     assert (await dashboard.post_form(f"{path}/changes", "clerk", proposal)).status_code == 303
     own = await dashboard.browse(path, "clerk")
     assert "You proposed this change" in own.text
@@ -169,6 +176,8 @@ async def test_a_payees_details_change_by_two_people_on_the_page(dashboard: Dash
     ):
         answer = await dashboard.post_form(confirm, "administrator", fields)
         assert (answer.status_code, words in answer.text) == (422, True)
+        assert f">{call['note']}</textarea>" in answer.text
+        assert f'name="number" value="{call["number"]}"' in answer.text
     assert (await dashboard.post_form(confirm, "clerk", call)).status_code == 403
     assert (await dashboard.post_form(confirm, "administrator", call)).status_code == 303
     after = await dashboard.browse(path, "clerk")
