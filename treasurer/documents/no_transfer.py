@@ -12,6 +12,7 @@ from treasurer.documents.layout import Line
 from treasurer.documents.unicode import visible
 
 _TITLE_LINES = 15
+_TITLE_CHARACTERS = 80
 _INVOICE = (
     r"(?:invoice|rechnung|facture|factuur|faktura|fattura|factura|fatura|faktúra|számla|lasku)"
 )
@@ -83,13 +84,22 @@ _ASSIGNED = re.compile(
 
 def no_transfer(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     """Code and message of each such sign; all of them hold the invoice for a person."""
-    titles = [visible(cell.text) for line in lines[:_TITLE_LINES] for cell in line.cells]
+    titles = [
+        visible(cell.text)
+        for line in lines[:_TITLE_LINES]
+        for cell in line.cells
+        if len(cell.text) <= _TITLE_CHARACTERS
+    ]
     text = " ".join(visible(line.text) for line in lines)
     if any(map(_PRO_FORMA.fullmatch, titles)):
         yield "PRO_FORMA", "this is a pro forma invoice; wait for the real one"
     if any(map(_CORRECTED.fullmatch, titles)):
         yield "CORRECTED_INVOICE", "this corrects an earlier invoice; see that not both are paid"
-    named = any(_INVOICE_WORD.match(visible(cell.text)) for line in lines for cell in line.cells)
+    named = any(
+        _INVOICE_WORD.match(visible(cell.text[:_TITLE_CHARACTERS]))
+        for line in lines
+        for cell in line.cells
+    )
     other = not named and any(map(_OTHER_TITLE.fullmatch, titles))
     draft = any(_DRAFT.fullmatch(visible(line.text)) for line in lines)
     if other or draft or _NO_INVOICE.search(text):
