@@ -246,3 +246,10 @@ def test_what_is_printed_is_handed_on_without_what_nobody_sees_and_never_without
     long = parse(text_invoice() + "\n" + ("y" * 999 + "\n") * 1_200)
     assert len(long.printed) == 8 + 1_000
     assert parse(ubl_invoice()).printed == ()
+
+
+def test_a_line_of_blanks_costs_no_more_than_its_length():
+    """Looked at anew from each of its places, this one would take minutes."""
+    reading = parse(text_invoice(due="Due: 2026-12-10" + " " * 200_000 + "net"))
+    assert reading.outcome is Outcome.ACCEPTED
+    assert reading.fields["payable_amount"] == "840.00"

@@ -227,6 +227,15 @@ def test_no_answer_lifts_deception_duplicates_and_bank_details(code) -> None:
         checked_accepted([code])
 
 
+def test_an_amount_that_could_not_be_read_is_answered_by_stating_it() -> None:
+    unread = InvoiceFinding(
+        "AMOUNT_UNREADABLE", "100.00 per month", "payable_amount", Severity.REVIEW
+    )
+    assert Answers(frozenset(), {"due_date": "2026-12-10"}).finding(unread) == unread
+    answered = Answers(frozenset(), {"payable_amount": "1200.00"}).finding(unread)
+    assert answered == replace(unread, severity=Severity.NOTE)
+
+
 def test_what_cannot_be_used_is_not_answered_for() -> None:
     rejected = InvoiceFinding("MISSING_FIELD", "none", "payable_amount", Severity.REJECT)
     assert Answers(frozenset(), EVERYTHING).finding(rejected) == rejected

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from treasurer.documents.reading import Box, Evidence, PrintedLine, around
 from treasurer.documents.unicode import visible
 
-_CELLS = re.compile(r"(?:(?!\t|[ \u00a0]{2,}|\s\|\s).)+")
+_CELLS = re.compile(r"(?:(?!\t|[ \u00a0]{2}|\s\|\s).)+")
 
 
 class Cell(NamedTuple):

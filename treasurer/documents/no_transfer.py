@@ -12,6 +12,7 @@ from treasurer.documents.layout import Line
 from treasurer.documents.unicode import visible
 
 _TITLE_LINES = 15
+_TITLE_CHARACTERS = 80
 _INVOICE = (
     r"(?:invoice|rechnung|facture|factuur|faktura|fattura|factura|fatura|faktúra|számla|lasku)"
 )
@@ -37,8 +38,9 @@ _OTHER_TITLE = re.compile(
 )
 _INVOICE_WORD = re.compile(rf"\W*(?:\w+ )?\w*{_INVOICE}", re.IGNORECASE)
 _NO_INVOICE = re.compile(
-    r"\b(?:this is not an? (?:tax )?(?:invoice|bill)\b|not an invoice\b|keine rechnung\b"
-    r"|(?:ceci )?n['’]est pas une facture|no es una factura|non è una fattura|geen factuur\b)",
+    r"\b(?:this is not an? (?:tax )?(?:invoice|bill)\b|not an invoice\b"
+    r"|(?:ist|(?<=[-–:] )) ?keine rechnung\b|keine rechnung im sinne|n['’]est pas une facture"
+    r"|no es una factura|non è una fattura|is geen factuur\b)",
     re.IGNORECASE,
 )
 _DRAFT = re.compile(
@@ -81,28 +83,50 @@ _ASSIGNED = re.compile(
 )
 
 
+_CONDITION = re.compile(
+    r"\b(?:if|where|should|unless|falls|sofern|wenn|soweit|vorlieg\w*|erteil\w*|si|indien|qualora|jeśli)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_CHARACTERS = 120
+
+
 def no_transfer(lines: Sequence[Line]) -> Iterator[tuple[str, str]]:
     """Code and message of each such sign; all of them hold the invoice for a person."""
-    titles = [visible(cell.text) for line in lines[:_TITLE_LINES] for cell in line.cells]
+    titles = [
+        visible(cell.text)
+        for line in lines[:_TITLE_LINES]
+        for cell in line.cells
+        if len(cell.text) <= _TITLE_CHARACTERS
+    ]
     text = " ".join(visible(line.text) for line in lines)
     if any(map(_PRO_FORMA.fullmatch, titles)):
         yield "PRO_FORMA", "this is a pro forma invoice; wait for the real one"
     if any(map(_CORRECTED.fullmatch, titles)):
         yield "CORRECTED_INVOICE", "this corrects an earlier invoice; see that not both are paid"
-    named = any(_INVOICE_WORD.match(visible(cell.text)) for line in lines for cell in line.cells)
+    named = any(
+        _INVOICE_WORD.match(visible(cell.text[:_TITLE_CHARACTERS]))
+        for line in lines
+        for cell in line.cells
+    )
     other = not named and any(map(_OTHER_TITLE.fullmatch, titles))
     draft = any(_DRAFT.fullmatch(visible(line.text)) for line in lines)
     if other or draft or _NO_INVOICE.search(text):
         yield "NOT_AN_INVOICE", "the document calls itself something else than an invoice"
     if _is_stamped_paid(lines):
         yield "ALREADY_PAID", "the document says that it was paid; check before paying again"
-    if _COLLECTED.search(text):
+    if any(not _is_conditional(text, match) for match in _COLLECTED.finditer(text)):
         yield (
             "COLLECTED_BY_SELLER",
             "the seller collects the money; a payment would be the second one",
         )
     if _ASSIGNED.search(text):
         yield "CLAIM_ASSIGNED", "the seller has assigned its claim; ask to whom payment is due"
+
+
+def _is_conditional(text: str, match: re.Match[str]) -> bool:
+    """Whether the sentence speaks of those who gave a mandate, and not of this invoice."""
+    before = text[max(match.start() - _SENTENCE_CHARACTERS, 0) : match.start()].rpartition(". ")[2]
+    return _CONDITION.search(before + match.group()) is not None
 
 
 def _is_stamped_paid(lines: Sequence[Line]) -> bool:
