@@ -10,13 +10,24 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from treasurer.kernel.errors import InvalidInput
 
 ENV_FILE = ".env"
 _ADDRESS = re.compile(r"https?://[^\s,]+")
+_FORMS = {
+    "log_level": (re.compile("DEBUG|INFO|WARNING|ERROR|CRITICAL", re.IGNORECASE), "INFO"),
+    "public_url": (_ADDRESS, "https://treasurer.example.com"),
+    "database_url": (
+        re.compile(r"postgres(ql)?(\+\w+)?://.+"),
+        "postgresql://owner:password@db.example.com/treasurer",
+    ),
+    "redis_url": (re.compile(r"(rediss?|unix)://.+"), "redis://cache.example.com:6379/0"),
+}
+"""How a setting is written, and an example of it."""
 
 
 class Settings(BaseSettings):
@@ -62,6 +73,17 @@ class Settings(BaseSettings):
 
     treasurer_failpoint: str = ""
     """Fault tests only: the worker kills itself at this point; see saga/failpoints.py."""
+
+    @field_validator(*_FORMS)
+    @classmethod
+    def _written_so(
+        cls, value: SecretStr | str | None, info: ValidationInfo
+    ) -> SecretStr | str | None:
+        form, example = _FORMS[str(info.field_name)]
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text is not None and not form.fullmatch(text):
+            raise PydanticCustomError("form", "write it as {example}", {"example": example})
+        return value
 
     @property
     def rpc_urls(self) -> tuple[str, ...]:

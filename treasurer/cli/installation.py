@@ -3,6 +3,7 @@
 Must never replace a part that the settings name, and never hand the superuser's address to a child.
 """
 
+import errno
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from treasurer.embedded.directory import DataFolder, lock_folder, open_data_fold
 from treasurer.embedded.postgres import start_postgres
 from treasurer.embedded.processes import Child, Children, Command
 from treasurer.embedded.valkey import start_valkey
-from treasurer.kernel.errors import Conflict
+from treasurer.kernel.errors import Conflict, InvalidInput
 from treasurer.settings import Settings, outer_environment, process_environment
 
 if TYPE_CHECKING:
@@ -139,16 +140,21 @@ def network_of(settings: Settings) -> "NetworkProfile | None":
 
 
 def require_free_port(settings: Settings) -> None:
-    """Raise Conflict when something listens where the dashboard should."""
+    """Raise Conflict when something listens where the dashboard should, InvalidInput if nothing can."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.treasurer_host, settings.treasurer_port))
-        except OSError:
-            raise Conflict(
-                "PORT_TAKEN",
-                f"something listens on {settings.treasurer_host}:{settings.treasurer_port}; "
-                "stop it or set TREASURER_PORT",
+        except OSError as error:
+            place = f"{settings.treasurer_host}:{settings.treasurer_port}"
+            if error.errno == errno.EADDRINUSE:
+                raise Conflict(
+                    "PORT_TAKEN", f"something listens on {place}; stop it or set TREASURER_PORT"
+                ) from None
+            raise InvalidInput(
+                "CANNOT_LISTEN",
+                f"nobody can listen on {place} here ({error.strerror}); set TREASURER_HOST to an"
+                " address of this machine, and TREASURER_PORT to a port that you may use",
             ) from None
 
 
