@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
-from procrastinate import App, RetryStrategy
+from procrastinate import App, BaseRetryStrategy, RetryDecision
 from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
 
 from treasurer.approvals.deadlines import ESCALATE_JOB, REMIND_JOB
 from treasurer.invoices.service import RECOMPUTE_JOB
@@ -23,10 +24,35 @@ SendNotification = Callable[[OrganizationId, NotificationId], Awaitable[object]]
 STALLED_AFTER_S = 30
 """A worker's heartbeat comes every ten seconds; one that is silent for longer is dead."""
 
+_LONGEST_WAIT_S = 3600
+_MOST_TRIES = 130
+"""Five days: a little more than an hour until a wait is the longest one, then one each hour."""
 _PAUSE_S = 1.0
 """Between a worker of the queue that ended and the next one."""
 
 log = structlog.get_logger("worker.jobs")
+
+
+class Patience(BaseRetryStrategy):
+    """Tries a job again after 2 s, 4 s and so on up to an hour, for five days, as mails are.
+
+    What it waits for is often a person: a disk that is full, an agent's account that was closed. A
+    reading that is given up leaves its invoice `received`, and nobody asks again.
+    """
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if job.attempts >= _MOST_TRIES:
+            return None
+        wait_s = min(2 ** (job.attempts + 1), _LONGEST_WAIT_S)
+        log.warning(
+            "job.put_off",
+            job_id=job.id,
+            task=job.task_name,
+            tries=job.attempts + 1,
+            wait_s=wait_s,
+            reason=repr(exception),
+        )
+        return RetryDecision(retry_in={"seconds": wait_s})
 
 
 def register(
@@ -39,7 +65,7 @@ def register(
     escalate: AboutRequest,
 ) -> None:
     """Bind the names that the services defer to what this process does for them."""
-    retry = RetryStrategy(max_attempts=8, exponential_wait=2)
+    retry = Patience()
 
     @app.task(name="read_invoice", retry=retry)
     async def _read_invoice(organization_id: str, invoice_id: str) -> None:

@@ -4,15 +4,16 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import psycopg
-import pytest
 from procrastinate import App, PsycopgConnector
+from procrastinate.jobs import Job
 
 from treasurer.db.engine import DatabaseUrls, conninfo
 from treasurer.kernel.ids import InvoiceId, OrganizationId
-from worker.jobs import register, run_jobs
+from worker.jobs import OnInvoice, Patience, register, run_jobs
 
 FETCH = "procrastinate_fetch_job_v2"
 
@@ -42,39 +43,86 @@ async def _until_no_worker(urls: DatabaseUrls) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.mark.parametrize("interruptions", [0, 2])
+def test_a_job_is_tried_for_five_days() -> None:
+    waits: list[timedelta] = []
+    began = datetime.now(UTC)
+    while decision := Patience().get_retry_decision(
+        exception=RuntimeError("no agent"), job=_job(attempts=len(waits))
+    ):
+        assert decision.retry_at is not None
+        waits.append(decision.retry_at - began)
+    whole = [round(wait.total_seconds(), -1) for wait in waits]
+    assert (whole[0], whole[5], max(whole)) == (0, 60, 3600)
+    assert timedelta(days=5) <= sum(waits, timedelta()) < timedelta(days=5, hours=2)
+
+
+def _job(attempts: int) -> Job:
+    return Job(
+        id=1,
+        queue="default",
+        lock=None,
+        queueing_lock=None,
+        task_name="read_invoice",
+        attempts=attempts,
+    )
+
+
+async def _never(*_: object) -> None:
+    raise AssertionError
+
+
+def _queue(urls: DatabaseUrls, read: OnInvoice) -> App:
+    queue = App(connector=PsycopgConnector(conninfo=conninfo(urls.system)))
+    register(
+        queue,
+        read_invoice=read,
+        recompute_payment=_never,
+        send_notification=_never,
+        remind=_never,
+        escalate=_never,
+    )
+    return queue
+
+
+async def _put(queue: App) -> tuple[UUID, UUID]:
+    organization_id, invoice_id = uuid4(), uuid4()
+    await queue.configure_task("read_invoice").defer_async(
+        organization_id=str(organization_id), invoice_id=str(invoice_id)
+    )
+    return organization_id, invoice_id
+
+
+async def test_a_job_that_breaks_is_tried_again(database_urls: DatabaseUrls) -> None:
+    tried: asyncio.Queue[tuple[UUID, UUID]] = asyncio.Queue()
+    faults_to_come = [RuntimeError("no agent")]
+
+    async def read(organization_id: OrganizationId, invoice_id: InvoiceId) -> None:
+        fault = faults_to_come.pop() if faults_to_come else None
+        tried.put_nowait((organization_id, invoice_id))
+        if fault is not None:
+            raise fault
+
+    queue = _queue(database_urls, read)
+    async with queue.open_async(), _running(queue):
+        job = await _put(queue)
+        assert [await asyncio.wait_for(tried.get(), 20) for _ in range(2)] == [job, job]
+
+
 async def test_a_queue_that_failed_runs_its_jobs_when_it_is_back(
-    database_urls: DatabaseUrls, interruptions: int
+    database_urls: DatabaseUrls,
 ) -> None:
     done: asyncio.Queue[tuple[UUID, UUID]] = asyncio.Queue()
 
     async def read(organization_id: OrganizationId, invoice_id: InvoiceId) -> None:
         done.put_nowait((organization_id, invoice_id))
 
-    async def never(*_: object) -> None:
-        raise AssertionError
-
-    queue = App(connector=PsycopgConnector(conninfo=conninfo(database_urls.system)))
-    register(
-        queue,
-        read_invoice=read,
-        recompute_payment=never,
-        send_notification=never,
-        remind=never,
-        escalate=never,
-    )
-
-    async def runs_a_job() -> None:
-        organization_id, invoice_id = uuid4(), uuid4()
-        await queue.configure_task("read_invoice").defer_async(
-            organization_id=str(organization_id), invoice_id=str(invoice_id)
-        )
-        assert await asyncio.wait_for(done.get(), 20) == (organization_id, invoice_id)
-
+    queue = _queue(database_urls, read)
     async with queue.open_async(), _running(queue):
-        await runs_a_job()
-        for _ in range(interruptions):
+        for _ in range(2):
+            job = await _put(queue)
+            assert await asyncio.wait_for(done.get(), 20) == job
             _as_owner(database_urls, f"ALTER FUNCTION {FETCH} RENAME TO {FETCH}_away")
             await _until_no_worker(database_urls)
             _as_owner(database_urls, f"ALTER FUNCTION {FETCH}_away RENAME TO {FETCH}")
-            await runs_a_job()
+        job = await _put(queue)
+        assert await asyncio.wait_for(done.get(), 20) == job
