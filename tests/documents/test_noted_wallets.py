@@ -62,6 +62,8 @@ def test_what_passes_for_a_wallet_is_reviewed(disguised):
     assert "ADDRESS_SYNTAX" in codes(parse(ubl_invoice(extra=f"<cbc:Note>{disguised}</cbc:Note>")))
 
 
-@pytest.mark.parametrize("plain", ["1" * 40, "ab" * 32, f"0x{'ab' * 32}", "30x100 mm", "Box 12ab"])
+@pytest.mark.parametrize(
+    "plain", ["1" * 40, "ab" * 32, f"0x{'ab' * 32}", "30x100 mm", "IT60X0542811101000000123456"]
+)
 def test_other_long_numbers_are_no_wallet(plain):
     assert parse(text_invoice() + f"\nReference {plain}").outcome is Outcome.ACCEPTED

@@ -11,7 +11,8 @@ from treasurer.documents.reading import Evidence
 _CANDIDATE = re.compile(r"(?<![0-9A-Za-z])0[xX][0-9A-Za-z]{4,}(?:(?:\.{2,}|…)[0-9A-Za-z]+)?")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _DISGUISED = re.compile(
-    r"[0OoОоΟο\uff10][xXхХχΧ×\uff58\uff38][0-9a-fA-F]{20,}"
+    r"0[xX][0-9a-fA-F]{40}"
+    r"|(?<![0-9A-Za-z])[0OoОоΟο\uff10][xXхХχΧ×\uff58\uff38][0-9a-fA-F]{20,}"
     r"|(?<![0-9A-Za-z])(?=[0-9]*[a-fA-F])(?=[a-fA-F]*[0-9])[0-9a-fA-F]{40}(?![0-9A-Za-z])"
 )
 """Letters that pass for `0x`, a word that runs into it, or none of it: a person would still copy it."""
