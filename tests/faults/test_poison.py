@@ -191,6 +191,6 @@ async def test_an_order_of_another_network_takes_no_slot_of_this_one(laboratory:
     moved = replace(context, rail=replace(context.rail, chain_id=10))
     assert await reserve(moved, world.organization.id, ids) == []
     assert await world.rows("SELECT state, explanation FROM payments") == [
-        ("approved", "no wallet has a free slot and gas for it")
+        ("approved", "none of its wallets is active")
     ]
     await world.retire()
